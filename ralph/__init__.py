@@ -1,0 +1,19 @@
+"""Ralph: a self-hosted stock-analysis server, Korean market first.
+
+In reading order, pure first:
+
+market       Symbols, bars, Sessions, the Panel (a whole market as columns)
+kernels      numba over arrays
+indicators   one file each, and `series` to compute any of them
+screens      the condition language: parse, plan, evaluate, explain, score
+brokers      where bars come from; for now files
+store        Postgres: migrations, bars, import runs, the Panel's cache
+embedded     Postgres and Redis for a local start
+simulator    a deterministic market of invented companies
+telemetry    logs and metrics
+api          HTTP handlers, one file a resource
+app          puts the parts together and runs them
+cli          the command `ralph`
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Symbols, bars, Sessions and the Panel: the words of the market. Pure."""

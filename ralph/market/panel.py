@@ -1,0 +1,167 @@
+"""The Panel: a whole market as time-major columns, and the view of it as of a Session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ralph.errors import DataNotFound
+from ralph.market.symbol import Listing, Symbol
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+Number = TypeVar("Number", bound=np.generic)
+
+FIELDS = ("open", "high", "low", "close", "volume", "value")
+"""Prices in won (or the market's currency), volume in shares, value in won traded."""
+
+NO_BAR = -1
+HALTED = -2
+
+AS_OF_VIEWS_MAX = 4  # views of past Sessions kept with their gathered columns; the oldest is dropped
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """All daily bars of a workspace. Immutable: a new one replaces it, readers keep their reference.
+
+    fields    float64 [bars, symbols] each; a column holds the Symbol's traded bars pushed to the end: its newest bar
+              is in the last row, NaN stands above its first
+    rows      int32 [sessions, symbols]: the row of a Symbol's bar of that Session; NO_BAR where it has none,
+              HALTED where it has one without trade (volume 0)
+    first     int32 [symbols]: the row of a Symbol's first bar (the number of rows where it has none)
+    flags     uint8 [bars, symbols]: `Flag` bits of each bar
+    """
+
+    listings: tuple[Listing, ...]
+    sessions: NDArray[np.datetime64]
+    rows: IntArray
+    first: IntArray
+    fields: Mapping[str, FloatArray]
+    flags: NDArray[np.uint8]
+    workspace: str = "file"
+    simulated: bool = False
+    data_version: str = "0"
+    _views: dict[int, View] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """The Symbols in the order of the columns."""
+        return tuple(listing.symbol for listing in self.listings)
+
+    @property
+    def bar_count(self) -> int:
+        """Rows of each field: the traded bars of the Symbol that has most."""
+        return int(self.flags.shape[0])
+
+    @cached_property
+    def columns(self) -> dict[Symbol, int]:
+        """The column of each Symbol."""
+        return {symbol: column for column, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def listed_from(self) -> IntArray:
+        """The index of the Session of each Symbol's first bar (the number of Sessions where it has none): [symbols]."""
+        has_bar = self.rows != NO_BAR
+        return np.where(has_bar.any(axis=0), has_bar.argmax(axis=0), self.sessions.size).astype(np.int32)
+
+    def as_of(self, day: date | None = None) -> View:
+        """What was known at the close of a Session (the newest when None); DataNotFound names the latest date."""
+        if self.sessions.size == 0:
+            raise DataNotFound(
+                "there are no bars yet", field="as_of", accepted="import some first: ralph import bars FILE"
+            )
+        index = self.sessions.size - 1 if day is None else self._index(day)
+        view = self._views.get(index)
+        if view is None:
+            view = View(self, index)
+            if index != self.sessions.size - 1:
+                while len(self._views) >= AS_OF_VIEWS_MAX:
+                    self._views.pop(next(iter(self._views)), None)
+            self._views[index] = view
+        return view
+
+    def _index(self, day: date) -> int:
+        wanted = np.datetime64(day, "D")
+        index = int(np.searchsorted(self.sessions, wanted))
+        if index < self.sessions.size and self.sessions[index] == wanted:
+            return index
+        latest = self.sessions[index - 1] if index else self.sessions[0]
+        when = "the latest date with data before it is" if index else "the earliest date with data is"
+        newest = f", the newest of all {self.sessions[-1]}" if latest != self.sessions[-1] else ""
+        raise DataNotFound(f"no data on {day}: {when} {latest}{newest}", field="as_of", accepted=str(latest))
+
+
+class View:
+    """A Panel as of one Session: nothing after it is visible.
+
+    Columns are aligned so that the Session's bar of every Symbol that traded stands in the last row;
+    Symbols that did not trade on it are empty (`first` equals `height`). Arrays are gathered when first asked for.
+    """
+
+    def __init__(self, panel: Panel, index: int) -> None:
+        self.panel = panel
+        self.index = index
+        self.on: date = panel.sessions[index].astype(object)
+        row = panel.rows[index]
+        self.traded: NDArray[np.bool_] = row >= 0
+        self.shift = np.where(self.traded, panel.bar_count - 1 - row, 0).astype(np.int32)
+        length = np.where(self.traded, row - panel.first + 1, 0)
+        self.height = int(length.max(initial=1)) if length.size else 1
+        self.first: IntArray = (self.height - length).astype(np.int32)
+        self._fields: dict[str, FloatArray] = {}
+        self._flags: NDArray[np.uint8] | None = None
+
+    @cached_property
+    def listed(self) -> NDArray[np.bool_]:
+        """Whether a Symbol has any bar on or before the Session: [symbols]."""
+        return self.panel.listed_from <= self.index
+
+    @cached_property
+    def halted(self) -> NDArray[np.bool_]:
+        """Whether a Symbol's bar of the Session is one without trade: [symbols]."""
+        return self.panel.rows[self.index] == HALTED
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the Panel's own rows serve as they are, without a gather."""
+        return not self.shift.any()
+
+    def field(self, name: str) -> FloatArray:
+        """A field [height, symbols], its last row the Session's bar; NaN where there is none."""
+        found = self._fields.get(name)
+        if found is None:
+            found = self._gather(self.panel.fields[name])
+            self._fields[name] = found
+        return found
+
+    def flags(self) -> NDArray[np.uint8]:
+        """`Flag` bits [height, symbols], aligned as the fields are."""
+        if self._flags is None:
+            self._flags = self._gather(self.panel.flags)
+        return self._flags
+
+    def _gather(self, array: NDArray[Number]) -> NDArray[Number]:
+        bars, height = self.panel.bar_count, self.height
+        if self.is_whole:
+            return array[bars - height :]
+        symbols = array.shape[1]
+        source = np.ascontiguousarray(array).ravel()
+        gathered = np.empty((height, symbols), dtype=array.dtype)
+        # One row at a time: each is a small gather, and no index array as large as the field is made.
+        at = (bars - height - self.shift).astype(np.int64) * symbols + np.arange(symbols)
+        for row in range(height):
+            np.take(source, np.maximum(at, 0), out=gathered[row])
+            at += symbols
+        gathered[:, ~self.traded] = _nothing(array.dtype)
+        return gathered
+
+
+def _nothing(dtype: np.dtype[Number]) -> float:
+    return np.nan if dtype.kind == "f" else 0
