@@ -1,0 +1,76 @@
+"""The start page at `/`, its static files, the metrics, and what the API documentation needs to work offline."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import FromQuery
+from litestar.static_files import create_static_files_router
+
+from ralph.api.access import COOKIE, SESSION_LIFE, Access
+from ralph.telemetry import Metrics
+
+WEB = Path(__file__).parent.parent / "web"
+LINK_USED = "This link was used or is too old. Run `ralph login` for a new one. · 새 링크: ralph login"
+
+
+@get("/", operation_id="startPage", include_in_schema=False)
+async def start_page(
+    request: Request[Any, Any, Any], access: NamedDependency[Access], t: FromQuery[str | None] = None
+) -> Response[bytes]:
+    """The start page; with `?t=` a one-time link is exchanged for a session cookie first."""
+    if t is None:
+        return Response((WEB / "start.html").read_bytes(), media_type="text/html; charset=utf-8")
+    token = await access.open_session(t)
+    if token is None:
+        return Response(LINK_USED.encode(), status_code=401, media_type="text/plain; charset=utf-8")
+    answer = Response(b"", status_code=303, headers={"Location": "/", "Cache-Control": "no-store"})
+    secure = request.url.scheme == "https"
+    life_s = int(SESSION_LIFE.total_seconds())
+    answer.set_cookie(COOKIE, token, max_age=life_s, path="/", httponly=True, samesite="lax", secure=secure)
+    return answer
+
+
+@get("/metrics", operation_id="metrics", tags=["health"], sync_to_thread=False, media_type="text/plain; version=0.0.4")
+def metrics_page(metrics: NamedDependency[Metrics]) -> bytes:
+    """All metrics in Prometheus' text format."""
+    return metrics.exposition()
+
+
+def static_files() -> list[Any]:
+    """Routers for our own static files and those of Swagger UI, served from this machine."""
+    spec = importlib.util.find_spec("swagger_ui")  # found, not imported: only its files are wanted
+    assert spec is not None
+    assert spec.origin is not None
+    swagger = Path(spec.origin).parent / "static"
+    return [
+        create_static_files_router("/static/swagger", directories=[swagger], include_in_schema=False, name="swagger"),
+        create_static_files_router("/static", directories=[WEB], include_in_schema=False, name="static"),
+    ]
+
+
+def openapi(version: str) -> OpenAPIConfig:
+    """The OpenAPI document under /schema, with Swagger UI from our own files."""
+    swagger = SwaggerRenderPlugin(
+        js_url="/static/swagger/swagger-ui-bundle.js",
+        css_url="/static/swagger/swagger-ui.css",
+        standalone_preset_js_url="/static/swagger/swagger-ui-standalone-preset.js",
+        favicon='<link rel="icon" href="data:,">',
+    )
+    return OpenAPIConfig(
+        title="Ralph",
+        version=version,
+        description="Stock analysis, self-hosted. Errors are RFC 9457 problems; numbers that do not exist are null.",
+        path="/schema",
+        render_plugins=[swagger, JsonRenderPlugin()],
+        components=Components(security_schemes={"owner": SecurityScheme(type="http", scheme="bearer")}),
+        security=[{"owner": []}],
+        use_handler_docstrings=True,
+    )

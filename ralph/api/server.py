@@ -1,0 +1,78 @@
+"""The ASGI application: all resources, behind the door, seen by the observer."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+
+from ralph.api import health, imports, indicators, login, pages, screens, symbols
+from ralph.api.access import Access
+from ralph.api.door import Door
+from ralph.api.problems import HANDLERS
+from ralph.config import Config
+from ralph.store.database import Database
+from ralph.store.markets import Markets
+from ralph.telemetry import AsgiApp, Metrics, Observer
+
+API = "/api/v1"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the handlers work with; the application makes them. uploads is a folder for files on their way in."""
+
+    config: Config
+    version: str
+    access: Access
+    database: Database
+    markets: Markets
+    kernels: Executor
+    metrics: Metrics
+    vitals: health.Vitals
+    uploads: Path
+
+
+def create(parts: Parts) -> AsgiApp:
+    """The whole HTTP side of Ralph. Nothing is started here."""
+    routers = [screens.router, indicators.router, symbols.router, imports.router, login.router]
+    application = Litestar(
+        route_handlers=[
+            Router(API, route_handlers=routers),
+            health.live,
+            health.ready,
+            health.health,
+            pages.start_page,
+            pages.metrics_page,
+            *pages.static_files(),
+        ],
+        dependencies=_dependencies(parts),
+        exception_handlers=HANDLERS,
+        openapi_config=pages.openapi(parts.version),
+        request_max_body_size=parts.config.limits.body_bytes,
+        logging_config=None,
+    )
+    hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
+    return Observer(Door(application, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)  # type: ignore[arg-type]
+
+
+def _dependencies(parts: Parts) -> dict[str, Provide]:
+    values: dict[str, Any] = {
+        "config": parts.config,
+        "access": parts.access,
+        "database": parts.database,
+        "markets": parts.markets,
+        "kernels": parts.kernels,
+        "metrics": parts.metrics,
+        "vitals": parts.vitals,
+        "uploads": parts.uploads,
+    }
+    return {name: _constant(value) for name, value in values.items()}
+
+
+def _constant(value: Any) -> Provide:
+    return Provide(lambda: value, use_cache=True, sync_to_thread=False)

@@ -1,0 +1,105 @@
+"""Which column of a file is which field: guessed from its name in English or Korean, or said by the caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ralph.catalog import nearest
+from ralph.errors import BadFile, BadParameter
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The fields a kind of file can have, each with the names its column goes by, the likeliest first."""
+
+    kind: str
+    names: Mapping[str, tuple[str, ...]]
+    required: tuple[str, ...]
+
+
+_SYMBOL = (
+    "symbol", "code", "ticker", "종목코드", "단축코드", "종목번호", "종목", "shortcode", "stockcode", "isusrtcd",
+)  # fmt: skip
+_NAME = ("name", "종목명", "한글종목명", "한글종목약명", "회사명", "korname", "nameko", "isuabbrv", "isunm")
+_MARKET = ("market", "시장구분", "시장", "시장명", "mktnm", "exchange")
+_SECTOR = ("sector", "업종", "업종명", "industry", "산업")
+
+BARS = Layout(
+    kind="bars",
+    names={
+        "symbol": _SYMBOL,
+        "date": ("date", "일자", "날짜", "기준일", "기준일자", "거래일", "거래일자", "영업일자", "basdd", "trddd", "day"),
+        "open": ("open", "시가", "openprice", "tddopnprc"),
+        "high": ("high", "고가", "highprice", "tddhgprc"),
+        "low": ("low", "저가", "lowprice", "tddlwprc"),
+        "close": ("close", "종가", "현재가", "closeprice", "tddclsprc"),
+        "volume": ("volume", "거래량", "거래량(주)", "vol", "acctrdvol"),
+        "value": ("value", "거래대금", "거래대금(원)", "tradedvalue", "tradingvalue", "turnover", "amount", "acctrdval"),
+        "name": _NAME,
+        "market": _MARKET,
+        "sector": _SECTOR,
+    },
+    required=("symbol", "date", "open", "high", "low", "close", "volume"),
+)
+
+SYMBOLS = Layout(
+    kind="symbols",
+    names={
+        "symbol": _SYMBOL,
+        "name": _NAME,
+        "name_en": ("nameen", "englishname", "engname", "영문종목명", "영문명", "isuengnm"),
+        "market": _MARKET,
+        "kind": ("kind", "종류", "증권구분", "주식종류", "securitytype", "secugrpnm"),
+        "sector": _SECTOR,
+        "listed_on": ("listedon", "상장일", "상장일자", "listingdate", "listdate", "listdd"),
+        "delisted_on": ("delistedon", "상장폐지일", "폐지일", "폐지일자", "delistingdate", "delistdate", "delistdd"),
+    },
+    required=("symbol",),
+)
+
+
+def map_columns(layout: Layout, present: Sequence[str], overrides: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The column of each field found. An override names a field's column, or leaves a field out with an empty name."""
+    given = dict(overrides or {})
+    for name in given:
+        if name not in layout.names:
+            hint = nearest(name, list(layout.names))
+            listed = ", ".join(layout.names)
+            meant = f"; did you mean {hint}?" if hint else ""
+            raise BadParameter(f"{name!r} is no field of {layout.kind}{meant}", field=name, accepted=listed)
+    by_name: dict[str, str] = {}
+    for column in present:
+        by_name.setdefault(_plain(column), column)
+    mapping: dict[str, str] = {}
+    for name, known in layout.names.items():
+        column = given[name] if name in given else next((by_name[word] for word in known if word in by_name), "")
+        if name in given and column and column not in present:
+            raise _missing(f"there is no column {column!r} for {name}", name, present)
+        if not column and name in layout.required:
+            raise _missing(f"no column for {name} (looked for {', '.join(known[:4])}, ...)", name, present)
+        if column:
+            mapping[name] = column
+    _refuse_twins(mapping, present)
+    return mapping
+
+
+def _plain(column: str) -> str:
+    """`Listing_Date ` and `listing date` are one name; a unit in brackets stays, since 거래대금(백만) is not won."""
+    return re.sub(r"[\s_\-\"'<>]+", "", column.strip().lstrip("\ufeff")).lower()
+
+
+def _missing(problem: str, name: str, present: Sequence[str]) -> BadFile:
+    shown = ", ".join(column[:40] for column in present[:30]) + (", ..." if len(present) > 30 else "")
+    return BadFile(f"{problem}; the file has: {shown}. Say which it is: --column {name}=NAME", field=name, accepted=shown)
+
+
+def _refuse_twins(mapping: Mapping[str, str], present: Sequence[str]) -> None:
+    for name, column in mapping.items():
+        if present.count(column) > 1:
+            raise BadFile(f"two columns are named {column!r}, so {name} is not clear: rename one", field=name)
+    fields = {column: name for name, column in mapping.items()}
+    for name, column in mapping.items():
+        if fields[column] != name:
+            raise BadParameter(f"column {column!r} is used for {name} and for {fields[column]}", field=name)

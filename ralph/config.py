@@ -1,0 +1,201 @@
+"""Every setting, where its value comes from, and what is wrong with it.
+
+Order: flag, then environment (`RALPH_NAME`, nested `RALPH_SECTION__NAME`, secrets also `..._FILE`),
+then `RALPH_HOME/ralph.toml`, then the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from platformdirs import user_data_path
+
+from ralph.catalog import nearest
+from ralph.errors import Misconfigured
+
+SECRETS = ("database_url", "redis_url")
+"""Settings that may hold a password: never shown, also read from a file named by `..._FILE`."""
+
+OUTSIDE = frozenset({"RALPH_SHARED_DIR"})
+"""Variables that start with RALPH_ and belong to tests and benchmarks."""
+
+
+class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """level: what is written; format: auto is pretty on a terminal, JSON elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "pretty"] = "auto"
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sizes in bytes: of a JSON body, and of an uploaded file."""
+
+    body_bytes: int = 1_048_576
+    upload_bytes: int = 524_288_000
+
+
+class EmbeddedConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """check_interval_s: how often the embedded servers are asked whether they live."""
+
+    check_interval_s: float = 1.0
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8420
+    allowed_hosts: tuple[str, ...] = ()
+    database_url: str | None = None
+    redis_url: str | None = None
+    demo: bool = True
+    open: bool = True
+    log: LogConfig = LogConfig()
+    limits: LimitsConfig = LimitsConfig()
+    embedded: EmbeddedConfig = EmbeddedConfig()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value and its origin: "flag --port", "environment RALPH_PORT", "file .../ralph.toml" or "default"."""
+
+    name: str
+    value: Any
+    origin: str
+
+    @property
+    def shown(self) -> str:
+        """The value as it may be printed: secrets are hidden."""
+        if self.name in SECRETS and self.value is not None:
+            return "(set, not shown)"
+        return str(msgspec.to_builtins(self.value, enc_hook=str)) if self.value is not None else "(not set)"
+
+
+def default_home() -> Path:
+    """The platform's user data folder, `/var/lib/ralph` for root."""
+    return Path("/var/lib/ralph") if os.geteuid() == 0 else user_data_path("ralph")
+
+
+def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Config, list[Setting]]:
+    """The Config and the origin of each value. Misconfigured names an unknown key or a wrong value, and its origin.
+
+    flags   settings by dotted name; None where a flag was not given
+    """
+    given = {name: (value, f"flag --{name}") for name, value in flags.items() if value is not None}
+    variables = _from_environment(environment)
+    home = Path((given.get("home") or variables.get("home") or (default_home(), ""))[0]).expanduser().absolute()
+    settings = {name: Setting(name, default, "default") for name, _, default in _fields(Config)}
+    for name, (value, origin) in {**_from_file(home / "ralph.toml"), **variables, **given}.items():
+        settings[name] = Setting(name, _convert(name, value, origin), origin)
+    settings["home"] = Setting("home", home, settings["home"].origin if "home" in {**variables, **given} else "default")
+    config = _build(settings)
+    _check(config, settings)
+    return config, list(settings.values())
+
+
+def _fields(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted name, type, default) of every setting, sections opened."""
+    for field in msgspec.structs.fields(kind):
+        if isinstance(field.default, msgspec.Struct):
+            yield from _fields(type(field.default), f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", field.type, None if field.default is msgspec.NODEFAULT else field.default
+
+
+def _types() -> dict[str, Any]:
+    return {name: kind for name, kind, _ in _fields(Config)}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    found: dict[str, tuple[Any, str]] = {}
+    for variable in sorted(environment):
+        if not variable.startswith("RALPH_") or variable in OUTSIDE:
+            continue
+        name = variable.removeprefix("RALPH_").lower().replace("__", ".")
+        value, origin = environment[variable], f"environment {variable}"
+        if name.endswith("_file") and name.removesuffix("_file") in SECRETS:
+            name, value = name.removesuffix("_file"), _read_secret(Path(value), variable)
+        _known(name, origin)
+        found[name] = (tuple(value.split(",")) if name == "allowed_hosts" else value, origin)
+    return found
+
+
+def _read_secret(path: Path, variable: str) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Misconfigured(f"{variable}: cannot read {path}: {error.strerror}", field=variable) from error
+
+
+def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"cannot read {path}: {error}", field="ralph.toml") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}", field="ralph.toml") from error
+    found: dict[str, tuple[Any, str]] = {}
+    for key, value in tables.items():
+        inner = {f"{key}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {key: value}
+        for name, part in inner.items():
+            _known(name, f"file {path}")
+            if name == "home":
+                raise Misconfigured(f"{path}: home cannot be set in the file that lies in it; use RALPH_HOME", field="home")
+            found[name] = (part, f"file {path}")
+    return found
+
+
+def _known(name: str, origin: str) -> None:
+    known = list(_types())
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"did you mean {near}?" if near else f"known: {', '.join(known)}"
+        raise Misconfigured(f"{origin}: there is no setting {name}; {hint}", field=name, accepted=near)
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    try:
+        return msgspec.convert(value, _types()[name], strict=False, dec_hook=lambda kind, raw: kind(raw))
+    except msgspec.ValidationError as error:
+        raise Misconfigured(f"{origin}: {name} cannot be {value!r}: {error}", field=name) from error
+
+
+def _build(settings: Mapping[str, Setting]) -> Config:
+    nested: dict[str, Any] = {}
+    for name, setting in settings.items():
+        section, _, leaf = name.rpartition(".")
+        (nested.setdefault(section, {}) if section else nested)[leaf] = setting.value
+    sections = {field.name: type(field.default) for field in msgspec.structs.fields(Config)}
+    return Config(**{key: sections[key](**part) if isinstance(part, dict) else part for key, part in nested.items()})
+
+
+def _check(config: Config, settings: Mapping[str, Setting]) -> None:
+    rules = {
+        "port": (0 <= config.port <= 65_535, "a port from 0 to 65535 (0 picks a free one)"),
+        "database_url": (
+            config.database_url is None or config.database_url.startswith(("postgresql://", "postgres://")),
+            "postgresql://user@host/database",
+        ),
+        "redis_url": (
+            config.redis_url is None or config.redis_url.startswith(("redis://", "rediss://", "unix://")),
+            "redis://host:6379/0",
+        ),
+        "limits.body_bytes": (1_024 <= config.limits.body_bytes <= 2**30, "1024 to 1073741824"),
+        "limits.upload_bytes": (1_024 <= config.limits.upload_bytes <= 2**36, "1024 to 68719476736"),
+        "embedded.check_interval_s": (0.05 <= config.embedded.check_interval_s <= 60, "0.05 to 60 seconds"),
+    }
+    for name, (holds, accepted) in rules.items():
+        if not holds:
+            shown, origin = settings[name].shown, settings[name].origin
+            raise Misconfigured(f"{origin}: {name} cannot be {shown}; use {accepted}", field=name, accepted=accepted)
