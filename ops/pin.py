@@ -18,7 +18,17 @@ _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*==[^\s;\\]+(?: ; [^\\\n]+?)?)\s*
 
 def resolve(*options: str) -> str:
     """What uv resolves from the ranges of pyproject.toml for every Python and platform we support."""
-    command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11", "--quiet", "--upgrade"]
+    command = [
+        "uv",
+        "pip",
+        "compile",
+        "pyproject.toml",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--quiet",
+        "--upgrade",
+    ]
     command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", *options]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 

@@ -151,7 +151,9 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
         for name, part in inner.items():
             _known(name, f"file {path}")
             if name == "home":
-                raise Misconfigured(f"{path}: home cannot be set in the file that lies in it; use RALPH_HOME", field="home")
+                raise Misconfigured(
+                    f"{path}: home cannot be set in the file that lies in it; use RALPH_HOME", field="home"
+                )
             found[name] = (part, f"file {path}")
     return found
 

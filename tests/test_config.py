@@ -44,7 +44,7 @@ def test_a_flag_wins_over_environment_over_file_over_default(tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_origin_and_what_would_do(environment: dict[str, str], said: str) -> None:
-    with pytest.raises(Misconfigured, match="environment|RALPH_") as caught:
+    with pytest.raises(Misconfigured, match="RALPH_") as caught:
         load({}, environment)
     assert said in caught.value.message
     assert "secret" not in caught.value.message
@@ -52,7 +52,12 @@ def test_a_wrong_setting_is_refused_with_its_origin_and_what_would_do(environmen
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("prot = 1", "did you mean port"), ("port = ", "not TOML"), ('home = "/x"', "RALPH_HOME"), ("[log]\nlvl = 1", "log.level")],
+    [
+        ("prot = 1", "did you mean port"),
+        ("port = ", "not TOML"),
+        ('home = "/x"', "RALPH_HOME"),
+        ("[log]\nlvl = 1", "log.level"),
+    ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "ralph.toml").write_text(text)

@@ -43,8 +43,13 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def test_packages_import_only_downwards() -> None:
     """The layers of the house hold, for every package there is."""
-    run = subprocess.run([sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
-                         cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -99,7 +104,7 @@ def all_errors(kind: type[errors.RalphError] = errors.RalphError) -> Iterator[ty
 
 
 def test_every_error_is_mapped() -> None:
-    """Each error has a code of its own, a status that fits what the caller can do, an exit code, and stands in the tree."""
+    """Each error has a code of its own, a status that fits what the caller can do, and stands in the drawn tree."""
     kinds = list(all_errors())
     assert len({kind.code for kind in kinds}) == len(kinds)
     tree = (errors.__doc__ or "").replace("├", " ").replace("└", " ")
@@ -167,10 +172,13 @@ def test_no_machine_paths_or_registry_hosts() -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
-        if path.suffix in {".py", ".md", ".toml", ".txt", ".sql", ".json", ".yaml", ".html", ".js", ".css"} and path.exists():
+        if (
+            path.suffix in {".py", ".md", ".toml", ".txt", ".sql", ".json", ".yaml", ".html", ".js", ".css"}
+            and path.exists()
+        ):
             text = path.read_text()
             assert not re.search(r"/work/(main|shared)|/root/|/home/\w+/", text), name
-            assert "files.pythonhosted" not in text.replace("files.pythonhosted\" not in", ""), name
+            assert "files.pythonhosted" not in text.replace('files.pythonhosted" not in', ""), name
             assert json.dumps(name)
     assert not (ROOT / "poetry.lock").exists()
 

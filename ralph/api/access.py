@@ -15,7 +15,7 @@ from typing import Protocol
 
 COOKIE = "ralph_session"
 LINK_LIFE_S = 3_600.0
-LINKS_MAX = 100            # the oldest unused link is dropped
+LINKS_MAX = 100  # the oldest unused link is dropped
 SESSION_LIFE = timedelta(days=30)
 KNOWN_SESSIONS_MAX = 1_000  # sessions remembered without asking the database; all are asked again when it is full
 

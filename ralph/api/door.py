@@ -75,7 +75,9 @@ class Door:
         if len(hosts) == 1 and _without_port(hosts[0]).lower() in self._hosts:
             return None
         shown = hosts[0][:80] if hosts else "(none)"
-        return problem(400, f"host {shown!r} is not served; add it to RALPH_ALLOWED_HOSTS", "HOST_NOT_ALLOWED", field="Host")
+        return problem(
+            400, f"host {shown!r} is not served; add it to RALPH_ALLOWED_HOSTS", "HOST_NOT_ALLOWED", field="Host"
+        )
 
     async def _not_allowed(self, scope: Scope, headers: dict[bytes, str]) -> Problem | None:
         if not scope["path"].startswith(GUARDED):
@@ -88,7 +90,9 @@ class Door:
             how = "sign in with the link from `ralph login`, or send `Authorization: Bearer KEY` (`ralph login --key`)"
             return problem(401, how, "NOT_ALLOWED", field="Authorization", accepted="Bearer KEY")
         if scope["method"] not in SAFE_METHODS and not _same_origin(headers):
-            return problem(403, "a browser session may only write from Ralph's own pages", "FOREIGN_ORIGIN", field="Origin")
+            return problem(
+                403, "a browser session may only write from Ralph's own pages", "FOREIGN_ORIGIN", field="Origin"
+            )
         return None
 
     async def _read_body(self, headers: dict[bytes, str], receive: Receive) -> tuple[bytes, Problem | None]:

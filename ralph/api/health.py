@@ -58,7 +58,9 @@ class Vitals:
         """Everything known, as /health shows it."""
         status: Literal["ready", "not ready"] = "ready" if self.ready else "not ready"
         uptime_s = round(time.monotonic() - self._started, 1)
-        return Report(status, self._version, self._started_at.isoformat(timespec="seconds"), uptime_s, dict(self._parts))
+        return Report(
+            status, self._version, self._started_at.isoformat(timespec="seconds"), uptime_s, dict(self._parts)
+        )
 
 
 @get("/health/live", operation_id="healthLive", tags=["health"], sync_to_thread=False, media_type="application/json")

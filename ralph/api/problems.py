@@ -28,7 +28,14 @@ TITLES = {
     500: "Ralph failed",
     503: "Ralph cannot answer just now",
 }
-CODES = {400: "BAD_REQUEST", 401: "NOT_ALLOWED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
+CODES = {
+    400: "BAD_REQUEST",
+    401: "NOT_ALLOWED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+}
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,7 +55,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 PROBLEMS = {
-    status: ResponseSpec(Problem, description=TITLES[status], media_type=MEDIA_TYPE, generate_examples=False)  # type: ignore[arg-type]
+    status: ResponseSpec(Problem, description=TITLES[status], media_type=MEDIA_TYPE, generate_examples=False)
     for status in (400, 401, 404, 413, 422, 503)
 }
 """For `responses=` of every handler, so that the OpenAPI document names them."""

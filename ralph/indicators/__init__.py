@@ -1,1 +1,62 @@
-""""""
+"""Indicators, one file each; `load` lists them, `series` computes one over a Symbol's bars.
+
+indicator   what an indicator is
+sources     the series an indicator can be computed from by name
+call        any indicator over plain arrays, missing bars taken out
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+
+import numpy as np
+
+from ralph import catalog
+from ralph.indicators.call import compute, find
+from ralph.indicators.indicator import MODES, FloatArray, Indicator, Mode
+
+__all__ = ["load", "series", "warm_up"]
+
+
+@cache
+def load() -> dict[str, Indicator]:
+    """All indicators by name, in order of name. Numba is not imported by it, let alone a kernel compiled."""
+    return catalog.load(sys.modules[__name__], Indicator)
+
+
+def series(
+    id: str,  # noqa: A002
+    *,
+    open: FloatArray,  # noqa: A002
+    high: FloatArray,
+    low: FloatArray,
+    close: FloatArray,
+    volume: FloatArray,
+    index_close: FloatArray | None = None,
+    mode: Mode = "tv",
+    **params: object,
+) -> dict[str, FloatArray]:
+    """The indicator `id` over one Symbol's bars: {output: [bars]}, NaN where it is not defined.
+
+    Arrays are float64 [bars], oldest first, prices in one currency, volume in shares. Bars with a missing price, and
+    halts (open, high, low and volume 0), are stepped over and hold NaN. `mode` is "tv" or "talib". `params` are the
+    indicator's own, and `source` (a field, hl2, hlc3 or ohlc4) where it has one.
+    NotFound: no such indicator. BadParameter: an unknown parameter, one out of its range, arrays of unequal length.
+    """
+    bars = {"open": open, "high": high, "low": low, "close": close, "volume": volume}
+    if index_close is not None:
+        bars["index_close"] = index_close
+    return compute(find(id, load()), bars, mode, params)
+
+
+def warm_up() -> None:
+    """Compile every kernel, or load it from the cache, and run each once: for a thread, before the first scan."""
+    bars = np.linspace(1.0, 2.0, 4)
+    panel = np.ascontiguousarray(np.tile(bars[:, None], 2))
+    first = np.zeros(2, dtype=np.int32)
+    for indicator in load().values():
+        params = indicator.bind({})
+        for mode in MODES:
+            indicator.series(dict.fromkeys(indicator.inputs, bars), mode, params)
+            indicator.last(dict.fromkeys(indicator.inputs, panel), first, 1, mode, params)

@@ -32,45 +32,92 @@ def append(panel: Panel, bars: BarColumns, *, data_version: str) -> Panel:
         sessions=frozen(np.append(panel.sessions, days.astype("datetime64[D]"))),
         rows=growth.rows(panel.rows),
         first=growth.first,
-        fields={name: growth.grow(panel.fields[name], values[name], np.nan) for name in FIELDS},
-        flags=growth.grow(panel.flags, bars.flags, 0),
+        fields={name: growth.field(panel.fields[name], values[name], np.nan) for name in FIELDS},
+        flags=growth.field(panel.flags, bars.flags, 0),
         data_version=data_version,
         _views={},
     )
 
 
 class _Growth:
-    """Where every column and bar of the older Panel stands in the newer one."""
+    """Where every column and row of the older Panel stands in the newer one."""
 
     def __init__(self, panel: Panel, bars: BarColumns) -> None:
         self.listings, self._kept = _merge(panel.listings, bars.listings)
-        at = {listing.symbol: column for column, listing in enumerate(self.listings)}
-        named = np.array([at[listing.symbol] for listing in bars.listings], dtype=np.int64)
+        place = {listing.symbol: column for column, listing in enumerate(self.listings)}
+        named = np.array([place[listing.symbol] for listing in bars.listings], dtype=np.int64)
         self._columns = named[bars.symbol]
         self._traded = bars.volume > 0
         trades = np.zeros(len(self.listings), dtype=np.bool_)
         trades[self._columns[self._traded]] = True
-        height = panel.bar_count
-        count = np.zeros(len(self.listings), dtype=np.int64)
-        count[self._kept] = height - panel.first
-        count += trades
+        count = trades.astype(np.int64)
+        count[self._kept] += panel.bar_count - panel.first
         self._height = int(count.max(initial=0))
-        # An older bar of row r is now in row r + moved: one up where a new bar comes below it, one down where the
-        # Panel became taller; mostly both or neither, so that whole rows can be copied.
-        self._moved = (self._height - height) - trades[self._kept].astype(np.int32)
         self.first: IntArray = frozen((self._height - count).astype(np.int32))
+        # An older bar of row r is now in row r + moved: one up where a new bar came below it, one down where the Panel
+        # became taller. There are two cases only, and the more frequent one is copied by whole rows.
+        rests = self._height - panel.bar_count
+        moved = rests - trades[self._kept].astype(np.int32)
+        self._usual, self._other = (
+            (rests, rests - 1) if 2 * (moved == rests).sum() >= moved.size else (rests - 1, rests)
+        )
+        self._unusual = np.flatnonzero(moved != self._usual)
 
-    def grow(self, older: NDArray[Number], newest: NDArray[Number], empty: float) -> NDArray[Number]:
+    def field(self, older: NDArray[Number], newest: NDArray[Number], empty: float) -> NDArray[Number]:
         """A field [bars, symbols] with the new Session's values below the older ones."""
         grown = np.empty((self._height, len(self.listings)), dtype=older.dtype)
-        usual = 0 if 2 * np.count_nonzero(self._moved) <= self._moved.size else int(_other(self._moved))
-        self._copy(older, grown, usual, empty)
-        unusual = np.flatnonzero(self._moved != usual)
-        if unusual.size:
-            moved = int(_other(self._moved)) if usual == 0 else 0
-            lines = np.full((self._height, unusual.size), empty, dtype=older.dtype)
-            _place(older[:, unusual], lines, moved)
-            grown[:, self._kept[unusual]] = lines
-        if newest.size:
-            grown[-1, self._columns[self._traded]] = newest[self._traded] if self._height else grown[-1:0, 0]
+        for was, now in _runs(self._kept):
+            _move(older[:, was], grown[:, now], self._usual, empty)
+        if self._unusual.size:
+            lines = np.empty((self._height, self._unusual.size), dtype=older.dtype)
+            _move(older[:, self._unusual], lines, self._other, empty)
+            grown[:, self._kept[self._unusual]] = lines
+        grown[:, self._added()] = empty
+        if self._traded.any():
+            grown[-1, self._columns[self._traded]] = newest[self._traded]
         return frozen(grown)
+
+    def rows(self, older: IntArray) -> IntArray:
+        """The map [sessions, symbols] with the new Session below."""
+        grown = np.empty((older.shape[0] + 1, len(self.listings)), dtype=np.int32)
+        for was, now in _runs(self._kept):
+            grown[:-1, now] = older[:, was]
+            if self._usual:
+                np.add(grown[:-1, now], self._usual, out=grown[:-1, now], where=older[:, was] >= 0)
+        lines = older[:, self._unusual]
+        grown[:-1, self._kept[self._unusual]] = np.where(lines >= 0, lines + self._other, lines)
+        grown[:, self._added()] = NO_BAR
+        grown[-1] = NO_BAR
+        grown[-1, self._columns] = np.where(self._traded, self._height - 1, HALTED)
+        return frozen(grown)
+
+    def _added(self) -> NDArray[np.int64]:
+        return np.setdiff1d(np.arange(len(self.listings)), self._kept)
+
+
+def _merge(older: tuple[Listing, ...], newer: tuple[Listing, ...]) -> tuple[tuple[Listing, ...], NDArray[np.int64]]:
+    """The listings of both in order of code, the newer winning, and where each older one stands among them."""
+    by_symbol = {listing.symbol: listing for listing in (*older, *newer)}
+    merged = tuple(by_symbol[symbol] for symbol in sorted(by_symbol))
+    place = {listing.symbol: column for column, listing in enumerate(merged)}
+    return merged, np.array([place[listing.symbol] for listing in older], dtype=np.int64)
+
+
+def _runs(kept: NDArray[np.int64]) -> list[tuple[slice, slice]]:
+    """The longest slices of older columns that stay side by side, and where they go."""
+    if kept.size == 0:
+        return []
+    breaks = np.flatnonzero(np.diff(kept) != 1) + 1
+    begins, ends = [0, *breaks.tolist()], [*breaks.tolist(), kept.size]
+    return [
+        (slice(begin, end), slice(int(kept[begin]), int(kept[begin]) + end - begin))
+        for begin, end in zip(begins, ends, strict=True)
+    ]
+
+
+def _move(older: NDArray[Number], grown: NDArray[Number], moved: int, empty: float) -> None:
+    """Row r goes to row r + moved; rows nothing goes to are `empty`."""
+    begin, end = max(0, -moved), min(older.shape[0], grown.shape[0] - moved)
+    grown[: begin + moved] = empty
+    grown[begin + moved : end + moved] = older[begin:end]
+    grown[end + moved :] = empty

@@ -8,17 +8,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.market.panel import HALTED, NO_BAR, FloatArray, IntArray, Panel
+from ralph.market.panel import FIELDS, HALTED, NO_BAR, FloatArray, IntArray, Panel
 from ralph.market.symbol import Listing
 
 Number = TypeVar("Number", bound=np.generic)
 
-_BLOCK_SYMBOLS = 64  # turned from symbol-major to time-major at a time: 1 MB at 2,500 bars, which a cache holds
+BAR_COLUMNS = ("symbol", "day", "open", "high", "low", "close", "volume", "value", "flags")
+"""The arrays of BarColumns, in its order."""
 
 
 @dataclass(frozen=True, eq=False)
 class BarColumns:
-    """Daily bars of many Symbols, sorted by (symbol, day), no key twice; every array has one element a bar.
+    """Daily bars of many Symbols by (symbol, day), no key twice; every array has one element a bar.
 
     listings  the Symbols, in order of code
     symbol    int32: index into `listings`
@@ -53,28 +54,71 @@ def build_panel(
     simulated: bool = False,
     data_version: str = "0",
 ) -> Panel:
-    """The Panel of these bars. Bars without trade (volume 0) are compacted away; the dates present are the Sessions."""
-    symbol_count = len(bars.listings)
-    starts = np.searchsorted(bars.symbol, np.arange(symbol_count + 1))
-    traded = bars.volume > 0
-    count = np.bincount(bars.symbol[traded], minlength=symbol_count)
-    height = int(count.max(initial=0))
-    first = (height - count).astype(np.int32)
-    sessions, session = sessions_of(bars.day)
-    spread = _Spread(starts, traded, height)
-    fields = {name: spread.fill(getattr(bars, name), np.nan) for name in ("open", "high", "low", "close", "volume")}
-    fields["value"] = spread.fill(bars.value_traded(), np.nan)
+    """The Panel of these bars, which may come in any order. The dates present are the Sessions.
+
+    Bars without trade (volume 0) are compacted away.
+    """
+    layout = Layout(bars)
     return Panel(
         listings=bars.listings,
-        sessions=frozen(sessions),
-        rows=_rows(starts, traded, first, session, sessions.size),
-        first=frozen(first),
-        fields=fields,
-        flags=spread.fill(bars.flags, 0),
+        sessions=layout.sessions,
+        rows=layout.rows,
+        first=layout.first,
+        fields={name: layout.field(name) for name in FIELDS},
+        flags=layout.flags(),
         workspace=workspace,
         simulated=simulated,
         data_version=data_version,
     )
+
+
+class Layout:
+    """Where each of these bars stands in their Panel; fields are made one at a time, for who stores them so."""
+
+    def __init__(self, bars: BarColumns) -> None:
+        symbols = len(bars.listings)
+        self._bars = bars
+        self._traded = bars.volume > 0
+        column = bars.symbol[self._traded]
+        count = np.bincount(column, minlength=symbols)
+        height = int(count.max(initial=0))
+        self._shape = (height, symbols)
+        self.first: IntArray = frozen((height - count).astype(np.int32))
+        sessions, session = sessions_of(bars.day)
+        self.sessions = frozen(sessions)
+        rows = np.full((sessions.size, symbols), NO_BAR, dtype=np.int32)
+        rows[session, bars.symbol] = HALTED
+        session = session[self._traded]
+        _number(rows, session, column, self.first)
+        self.rows: IntArray = frozen(rows)
+        self._place = rows[session, column].astype(np.int64)
+        self._place *= symbols
+        self._place += column
+
+    def field(self, name: str) -> FloatArray:
+        """A field [bars, symbols], NaN above each Symbol's first bar."""
+        values = self._bars.value_traded() if name == "value" else getattr(self._bars, name)
+        return self._spread(values, np.nan)
+
+    def flags(self) -> NDArray[np.uint8]:
+        """The flags [bars, symbols], 0 above each Symbol's first bar."""
+        return self._spread(self._bars.flags, 0)
+
+    def _spread(self, values: NDArray[Number], empty: float) -> NDArray[Number]:
+        spread = np.full(self._shape, empty, dtype=values.dtype)
+        spread.ravel()[self._place] = values[self._traded]
+        return frozen(spread)
+
+
+def sorted_bars(bars: BarColumns) -> BarColumns:
+    """The same bars by (symbol, day)."""
+    sessions, session = sessions_of(bars.day)
+    # Each bar is put at its own place of a grid, which is then read from end to end: a third of the time of a sort.
+    grid = np.full(len(bars.listings) * sessions.size, -1, dtype=np.int32)
+    grid[bars.symbol.astype(np.int64) * sessions.size + session] = np.arange(len(bars), dtype=np.int32)
+    order = grid[grid >= 0]
+    assert order.size == len(bars), "a key stands twice"
+    return BarColumns(bars.listings, *(getattr(bars, name)[order] for name in BAR_COLUMNS))
 
 
 def sessions_of(day: NDArray[np.datetime64]) -> tuple[NDArray[np.datetime64], IntArray]:
@@ -84,8 +128,8 @@ def sessions_of(day: NDArray[np.datetime64]) -> tuple[NDArray[np.datetime64], In
     number = day.astype("datetime64[D]").view(np.int64)
     earliest = int(number.min())
     # Counting beats sorting: 7 million bars lie on a few thousand days.
-    seen = np.zeros(int(number.max()) - earliest + 1, dtype=np.bool_)
     offset = number - earliest
+    seen = np.zeros(int(offset.max()) + 1, dtype=np.bool_)
     seen[offset] = True
     sessions = (np.flatnonzero(seen) + earliest).astype("datetime64[D]")
     rank: IntArray = (np.cumsum(seen) - 1).astype(np.int32)
@@ -98,40 +142,11 @@ def frozen(array: NDArray[Number]) -> NDArray[Number]:
     return array
 
 
-class _Spread:
-    """Turns long columns into time-major ones, each Symbol's traded bars pushed to the end."""
-
-    def __init__(self, starts: NDArray[np.int64], traded: NDArray[np.bool_], height: int) -> None:
-        self._starts = starts.tolist()
-        self._traded = traded
-        self._height = height
-
-    def fill(self, values: NDArray[Number], empty: float) -> NDArray[Number]:
-        """[height, symbols], `empty` above each Symbol's first bar."""
-        symbols = len(self._starts) - 1
-        filled = np.empty((self._height, symbols), dtype=values.dtype)
-        for left in range(0, symbols, _BLOCK_SYMBOLS):
-            right = min(left + _BLOCK_SYMBOLS, symbols)
-            block = np.full((right - left, self._height), empty, dtype=values.dtype)
-            for column in range(left, right):
-                span = slice(self._starts[column], self._starts[column + 1])
-                kept = values[span][self._traded[span]]
-                block[column - left, self._height - kept.size :] = kept
-            filled[:, left:right] = block.T
-        return frozen(filled)
-
-
-def _rows(
-    starts: NDArray[np.int64], traded: NDArray[np.bool_], first: IntArray, session: IntArray, session_count: int
-) -> IntArray:
-    symbols = first.size
-    rows = np.empty((session_count, symbols), dtype=np.int32)
-    for left in range(0, symbols, _BLOCK_SYMBOLS):
-        right = min(left + _BLOCK_SYMBOLS, symbols)
-        block = np.full((right - left, session_count), NO_BAR, dtype=np.int32)
-        for column in range(left, right):
-            span = slice(starts[column], starts[column + 1])
-            place = np.cumsum(traded[span]) + (first[column] - 1)
-            block[column - left, session[span]] = np.where(traded[span], place, HALTED)
-        rows[:, left:right] = block.T
-    return frozen(rows)
+def _number(rows: IntArray, session: IntArray, column: IntArray, first: IntArray) -> None:
+    """Writes into `rows` the row of every traded bar: each Symbol counts its own, from its first row on."""
+    traded = np.zeros(rows.shape, dtype=np.bool_)
+    traded[session, column] = True
+    following = first.copy()
+    for line, trades in zip(rows, traded, strict=True):
+        line[trades] = following[trades]
+        following += trades

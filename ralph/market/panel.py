@@ -24,7 +24,7 @@ FIELDS = ("open", "high", "low", "close", "volume", "value")
 NO_BAR = -1
 HALTED = -2
 
-AS_OF_VIEWS_MAX = 4  # views of past Sessions kept with their gathered columns; the oldest is dropped
+AS_OF_VIEWS_MAX = 4  # views kept with their gathered columns; the one made first is dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +81,10 @@ class Panel:
         view = self._views.get(index)
         if view is None:
             view = View(self, index)
-            if index != self.sessions.size - 1:
-                while len(self._views) >= AS_OF_VIEWS_MAX:
-                    self._views.pop(next(iter(self._views)), None)
-            self._views[index] = view
+            # Readers share the Panel between threads: a list is taken before anything is dropped from the dict.
+            for oldest in list(self._views)[: max(0, len(self._views) - AS_OF_VIEWS_MAX + 1)]:
+                self._views.pop(oldest, None)
+            view = self._views.setdefault(index, view)
         return view
 
     def _index(self, day: date) -> int:
@@ -101,8 +101,10 @@ class Panel:
 class View:
     """A Panel as of one Session: nothing after it is visible.
 
-    Columns are aligned so that the Session's bar of every Symbol that traded stands in the last row;
-    Symbols that did not trade on it are empty (`first` equals `height`). Arrays are gathered when first asked for.
+    Columns are aligned so that the Session's bar of every Symbol that traded stands in the last row. Symbols that did
+    not trade on it have no rows (`first` equals `height`): what their columns hold is not to be read, as it is NaN in
+    the view of an older Session and their own older bars in the newest. Arrays are gathered when first asked for, and
+    closed to writing.
     """
 
     def __init__(self, panel: Panel, index: int) -> None:
@@ -121,12 +123,14 @@ class View:
     @cached_property
     def listed(self) -> NDArray[np.bool_]:
         """Whether a Symbol has any bar on or before the Session: [symbols]."""
-        return self.panel.listed_from <= self.index
+        listed: NDArray[np.bool_] = self.panel.listed_from <= self.index
+        return listed
 
     @cached_property
     def halted(self) -> NDArray[np.bool_]:
         """Whether a Symbol's bar of the Session is one without trade: [symbols]."""
-        return self.panel.rows[self.index] == HALTED
+        halted: NDArray[np.bool_] = self.panel.rows[self.index] == HALTED
+        return halted
 
     @property
     def is_whole(self) -> bool:
@@ -134,7 +138,7 @@ class View:
         return not self.shift.any()
 
     def field(self, name: str) -> FloatArray:
-        """A field [height, symbols], its last row the Session's bar; NaN where there is none."""
+        """A field [height, symbols], its last row the Session's bar; NaN above a Symbol's first."""
         found = self._fields.get(name)
         if found is None:
             found = self._gather(self.panel.fields[name])
@@ -153,15 +157,18 @@ class View:
             return array[bars - height :]
         symbols = array.shape[1]
         source = np.ascontiguousarray(array).ravel()
+        empty = np.nan if array.dtype.kind == "f" else 0
         gathered = np.empty((height, symbols), dtype=array.dtype)
-        # One row at a time: each is a small gather, and no index array as large as the field is made.
-        at = (bars - height - self.shift).astype(np.int64) * symbols + np.arange(symbols)
+        # One row at a time: each is a small gather, and no index array as large as the field is made. A Symbol that is
+        # moved down further than its column is long has nothing there, however tall the view is.
+        top = bars - height - self.shift
+        at = top.astype(np.int64) * symbols + np.arange(symbols)
+        short_rows = max(0, -int(top.min(initial=0)))
         for row in range(height):
             np.take(source, np.maximum(at, 0), out=gathered[row])
+            if row < short_rows:
+                gathered[row, at < 0] = empty
             at += symbols
-        gathered[:, ~self.traded] = _nothing(array.dtype)
+        gathered[:, ~self.traded] = empty
+        gathered.flags.writeable = False
         return gathered
-
-
-def _nothing(dtype: np.dtype[Number]) -> float:
-    return np.nan if dtype.kind == "f" else 0

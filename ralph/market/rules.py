@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -22,6 +22,8 @@ REJECTS_KEPT_MAX = 10_000
 PRICE_LOW, PRICE_HIGH = 1e-12, 1e12  # beyond any market; ratios and products of such numbers stay finite
 VOLUME_HIGH = 1e18
 FIRST_DAY = np.datetime64("1900-01-01", "D")
+
+_NO_TRADE, _INCONSISTENT, _JUMP = (np.uint8(flag) for flag in (Flag.NO_TRADE, Flag.INCONSISTENT, Flag.JUMP))
 
 PRICES = ("open", "high", "low", "close")
 
@@ -78,10 +80,9 @@ SECOND_ROW = len(REASONS) - 1
 
 def judge(rows: RawRows, today: date) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """The rows (in order) that break a rule of their own, and for each the index into `REASONS` of the first."""
-    open_, high, low, close = (rows.prices[name] for name in PRICES)
     volume = rows.volume
     last_day = np.datetime64(today, "D")
-    halted = (open_ == 0) & (high == 0) & (low == 0) & (volume == 0)
+    halted = (rows.prices["open"] == 0) & (rows.prices["high"] == 0) & (rows.prices["low"] == 0) & (volume == 0)
     good = (rows.symbol >= 0) & (rows.day >= FIRST_DAY) & (rows.day <= last_day)
     good &= (volume >= 0) & (volume <= VOLUME_HIGH) & ~(rows.value < 0) & ~(rows.value == np.inf)
     for name in PRICES:
@@ -109,12 +110,12 @@ def flag_rows(columns: BarColumns, previous_close: FloatArray | None = None) -> 
     """
     flags = np.zeros(len(columns), dtype=np.uint8)
     traded = columns.volume > 0
-    flags[~traded] = Flag.NO_TRADE
+    flags[~traded] = _NO_TRADE
     halted = (columns.open == 0) & (columns.high == 0) & (columns.low == 0) & ~traded
     lowest = np.minimum(columns.open, columns.close)
     highest = np.maximum(columns.open, columns.close)
     outside = (columns.high < highest) | (columns.low > lowest) | (columns.high < columns.low)
-    flags[outside & ~halted] |= Flag.INCONSISTENT
+    flags[outside & ~halted] |= _INCONSISTENT
     at = np.flatnonzero(traded)
     symbol, close = columns.symbol[at], columns.close[at]
     before = np.full(at.size, np.nan)
@@ -123,7 +124,7 @@ def flag_rows(columns: BarColumns, previous_close: FloatArray | None = None) -> 
         first = np.concatenate(([True], symbol[1:] != symbol[:-1]))
         before[first] = previous_close[symbol[first]]
     with np.errstate(invalid="ignore"):
-        flags[at[np.abs(close / before - 1.0) > JUMP_RATIO]] |= Flag.JUMP
+        flags[at[np.abs(close / before - 1.0) > JUMP_RATIO]] |= _JUMP
     return flags
 
 
@@ -175,13 +176,15 @@ def _sorted(rows: RawRows, at: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def keep(rows: RawRows, kept: Kept, listings: Mapping[str, Listing]) -> BarColumns:
     """The kept rows as flagged columns; only Symbols with a kept row are listed."""
-    at = kept.order
+    # A sorted file of good rows is used as it is, without a copy.
+    is_whole = kept.order.size == rows.symbol.size and bool(np.all(kept.order[1:] > kept.order[:-1]))
+    at = slice(None) if is_whole else kept.order
     symbol = rows.symbol[at]
     present = np.zeros(len(rows.codes), dtype=np.bool_)
     present[symbol] = True
     place = np.cumsum(present, dtype=np.int32) - np.int32(1)
     columns = BarColumns(
-        listings=tuple(listings[rows.codes[index]] for index in np.flatnonzero(present)),
+        listings=tuple(listings[rows.codes[index]] for index in np.flatnonzero(present).tolist()),
         symbol=place[symbol].astype(np.int32, copy=False),
         day=rows.day[at],
         open=rows.prices["open"][at],
@@ -190,10 +193,9 @@ def keep(rows: RawRows, kept: Kept, listings: Mapping[str, Listing]) -> BarColum
         close=rows.prices["close"][at],
         volume=rows.volume[at],
         value=rows.value[at],
-        flags=np.zeros(at.size, dtype=np.uint8),
+        flags=np.zeros(symbol.size, dtype=np.uint8),
     )
-    columns.flags[:] = flag_rows(columns)
-    return columns
+    return replace(columns, flags=flag_rows(columns))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -243,13 +245,12 @@ class FileSymbols(FileRead):
 
 def simulated_bars(columns: BarColumns, name: str) -> FileBars:
     """The bars of the simulated market in the form in which bars are stored; their flags are set here."""
-    columns.flags[:] = flag_rows(columns)
     return FileBars(
         file_name=name,
         file_sha256="",
         encoding="",
         rows_read=len(columns),
-        columns=columns,
+        columns=replace(columns, flags=flag_rows(columns)),
         lines=np.arange(len(columns), dtype=np.int64) + 1,
         kind="simulated",
     )

@@ -22,9 +22,7 @@ class Ladder:
     sizes: tuple[int, ...]
 
 
-_UNIFIED = Ladder(
-    date(2023, 1, 25), (2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000)
-)
+_UNIFIED = Ladder(date(2023, 1, 25), (2_000, 5_000, 20_000, 50_000, 200_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000))
 _LIMITS_SINCE = date(2015, 6, 15)
 """Since then the limit is 30 %; the older ladders are stated from there on too, as the rules before are not kept."""
 
@@ -46,7 +44,9 @@ def ladder_on(day: date, market: str = "KOSPI") -> Ladder:
     ladders = LADDERS.get(market)
     if ladders is None:
         known = ", ".join(LADDERS)
-        raise BadParameter(f"no tick sizes of the market {market!r}; known are: {known}", field="market", accepted=known)
+        raise BadParameter(
+            f"no tick sizes of the market {market!r}; known are: {known}", field="market", accepted=known
+        )
     in_force = [ladder for ladder in ladders if ladder.since <= day]
     if not in_force:
         since = f"dates from {ladders[0].since}"
@@ -76,10 +76,6 @@ def price_limits(base: WonArray, ladder: Ladder) -> tuple[WonArray, WonArray]:
     30 % of the base is cut to the base's own tick, and base -/+ that width moves inward to the tick of where it lies:
     so 6,820 falls to 4,780 at most and not to 4,775.
     """
-    width = floor_to_tick_of(base * 3 // 10, tick_sizes(base, ladder))
+    width = base * 3 // 10
+    width -= width % tick_sizes(base, ladder)
     return ceil_to_tick(base - width, ladder), floor_to_tick(base + width, ladder)
-
-
-def floor_to_tick_of(amount: WonArray, tick: WonArray) -> WonArray:
-    """Each amount cut to whole ticks of a given size."""
-    return amount - amount % tick

@@ -1,1 +1,29 @@
-""""""
+"""Screens: conditions over the market, as text.
+
+parser (tokens, calls) reads the text into the typed tree; writing turns a tree into text again; evaluation (gaps,
+blocks) plans and computes it over many Symbols; scoring, reasons and nearness explain; running puts it together.
+"""
+
+from ralph.screens.answer import Answer, FunnelStep, Match, NearMiss, Reason, Request
+from ralph.screens.charting import compute_indicators, parse_indicators
+from ralph.screens.forms import from_json, to_json
+from ralph.screens.parser import parse, parse_number
+from ralph.screens.running import run
+from ralph.screens.tree import Node
+
+__all__ = [
+    "Answer",
+    "FunnelStep",
+    "Match",
+    "NearMiss",
+    "Node",
+    "Reason",
+    "Request",
+    "compute_indicators",
+    "from_json",
+    "parse",
+    "parse_indicators",
+    "parse_number",
+    "run",
+    "to_json",
+]

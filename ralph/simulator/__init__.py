@@ -1,1 +1,1 @@
-""""""
+"""A deterministic market of invented companies. Nothing in it is real: not a name, not a price."""

@@ -8,21 +8,21 @@ from collections.abc import Callable
 
 from ralph.errors import BadParameter, NotReady, Unavailable
 from ralph.market.panel import Panel
-from ralph.store.bars import CHANGED
 from ralph.store.database import Database
 from ralph.store.panels import PanelStore
+from ralph.store.workspaces import CHANGED, data_versions
 
 _log = logging.getLogger("ralph.markets")
 
 POLL_S = 15.0  # a notice can be lost while the database restarts; the versions are compared this often anyway
 
-_WORKSPACES = "SELECT name FROM workspaces ORDER BY id"
-
 
 class Markets:
     """Loads Panels and follows the database; readers take a reference and never lock."""
 
-    def __init__(self, database: Database, panels: PanelStore, on_load: Callable[[Panel], None] = lambda panel: None) -> None:
+    def __init__(
+        self, database: Database, panels: PanelStore, on_load: Callable[[Panel], None] = lambda panel: None
+    ) -> None:
         self._database = database
         self._panels = panels
         self._on_load = on_load
@@ -40,18 +40,22 @@ class Markets:
             raise NotReady("the market is still being loaded; ask /health/ready")
         if workspace is None:
             main = self._current.get("main")
-            return main if main is not None and main.sessions.size else self._current.get("demo", next(iter(self._current.values())))
+            return (
+                main
+                if main is not None and main.sessions.size
+                else self._current.get("demo", next(iter(self._current.values())))
+            )
         if workspace not in self._current:
             known = ", ".join(self._current)
-            raise BadParameter(f"there is no workspace {workspace!r}; known: {known}", field="workspace", accepted=known)
+            raise BadParameter(
+                f"there is no workspace {workspace!r}; known: {known}", field="workspace", accepted=known
+            )
         return self._current[workspace]
 
     async def refresh(self) -> None:
         """Load what changed since the last time."""
         async with self._database.acquire() as connection:
-            for row in await connection.fetch(_WORKSPACES):
-                name = row["name"]
-                version = await self._panels.version(connection, name)
+            for name, version in (await data_versions(connection)).items():
                 held = self._current.get(name)
                 if held is None or held.data_version != version:
                     panel = await self._panels.load(connection, name)

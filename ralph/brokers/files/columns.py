@@ -30,13 +30,34 @@ BARS = Layout(
     kind="bars",
     names={
         "symbol": _SYMBOL,
-        "date": ("date", "일자", "날짜", "기준일", "기준일자", "거래일", "거래일자", "영업일자", "basdd", "trddd", "day"),
+        "date": (
+            "date",
+            "일자",
+            "날짜",
+            "기준일",
+            "기준일자",
+            "거래일",
+            "거래일자",
+            "영업일자",
+            "basdd",
+            "trddd",
+            "day",
+        ),
         "open": ("open", "시가", "openprice", "tddopnprc"),
         "high": ("high", "고가", "highprice", "tddhgprc"),
         "low": ("low", "저가", "lowprice", "tddlwprc"),
         "close": ("close", "종가", "현재가", "closeprice", "tddclsprc"),
         "volume": ("volume", "거래량", "거래량(주)", "vol", "acctrdvol"),
-        "value": ("value", "거래대금", "거래대금(원)", "tradedvalue", "tradingvalue", "turnover", "amount", "acctrdval"),
+        "value": (
+            "value",
+            "거래대금",
+            "거래대금(원)",
+            "tradedvalue",
+            "tradingvalue",
+            "turnover",
+            "amount",
+            "acctrdval",
+        ),
         "name": _NAME,
         "market": _MARKET,
         "sector": _SECTOR,
@@ -91,8 +112,10 @@ def _plain(column: str) -> str:
 
 
 def _missing(problem: str, name: str, present: Sequence[str]) -> BadFile:
-    shown = ", ".join(column[:40] for column in present[:30]) + (", ..." if len(present) > 30 else "")
-    return BadFile(f"{problem}; the file has: {shown}. Say which it is: --column {name}=NAME", field=name, accepted=shown)
+    shown = ", ".join(" ".join(column.split())[:40] for column in present[:30]) + (", ..." if len(present) > 30 else "")
+    return BadFile(
+        f"{problem}; the file has: {shown}. Say which it is: --column {name}=NAME", field=name, accepted=shown
+    )
 
 
 def _refuse_twins(mapping: Mapping[str, str], present: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -66,11 +67,16 @@ def read_shape(content: memoryview) -> Shape:
 
 
 def decode_record(content: memoryview, shape: Shape, record: int) -> list[str]:
-    """The cells of one record."""
-    text = content[shape.bounds[record] : shape.bounds[record + 1]].tobytes().decode(shape.encoding)
-    return next(csv.reader([text.rstrip("\r\n")], delimiter=shape.separator), []) if "\n" not in text.rstrip("\r\n") else (
-        next(csv.reader(text.splitlines(keepends=True), delimiter=shape.separator), [])
-    )
+    """The cells of one record; its whole text as one cell where it is no proper CSV."""
+    text = content[shape.bounds[record] : shape.bounds[record + 1]].tobytes().decode(shape.encoding).rstrip("\r\n")
+    return _cells(text, shape.separator)
+
+
+def _cells(text: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=separator), [])
+    except csv.Error:
+        return [text]
 
 
 def _pairs(bounds: IntArray, at: IntArray) -> Iterator[tuple[int, int]]:
@@ -98,7 +104,7 @@ def _header_end(content: memoryview, begin: int) -> int:
     if end < 0 and len(head) == HEADER_BYTES_MAX:
         raise BadFile("the first line is longer than 65,536 bytes: this is not a CSV file with a header")
     if not head[: end if end >= 0 else None].strip():
-        raise BadFile("the first line is empty: it must name the columns" if head.strip() else "the file is empty")
+        raise BadFile("the first line is empty: it must name the columns" if head.strip() else "the file is blank")
     if end < 0:
         raise BadFile("the file has a header and no rows")
     return begin + end
@@ -162,7 +168,7 @@ def _encoding(content: memoryview, bounds: IntArray) -> str:
         after = int(np.searchsorted(bounds, cuts[-1] + SCAN_BYTES, side="right")) - 1
         cuts.append(max(int(bounds[after]), int(bounds[np.searchsorted(bounds, cuts[-1], side="right")])))
     candidates = ["utf-8", "cp949"]
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in itertools.pairwise(cuts):
         block = content[low:high].tobytes()
         if block.isascii():
             continue
@@ -182,4 +188,4 @@ def _decodes(block: bytes, encoding: str) -> bool:
 
 def _names(header: bytes, encoding: str, separator: str) -> tuple[str, ...]:
     text = header.decode(encoding).rstrip("\r\n")
-    return tuple(name.strip() for name in next(csv.reader([text], delimiter=separator)))
+    return tuple(name.strip() for name in _cells(text, separator))

@@ -1,0 +1,1 @@
+"""Goals measured against a peer in the same run."""

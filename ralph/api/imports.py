@@ -1,0 +1,177 @@
+"""/api/v1/imports: past imports, and the upload of a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from ralph.api.problems import PROBLEMS
+from ralph.config import Config
+from ralph.errors import BadParameter, TooLarge
+from ralph.jobs.imports import FileImport, import_file
+from ralph.market.rules import Reject
+from ralph.store.database import Database
+from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
+from ralph.store.markets import Markets
+from ralph.telemetry import Metrics
+
+SUFFIXES = (".csv", ".parquet")
+WRITE_BYTES = 1 << 20  # received bytes are written in pieces of this size, in a thread
+_COLUMN = re.compile(r"(?P<field>\w+)=(?P<column>.+)")
+
+
+class ImportPage(msgspec.Struct, frozen=True):
+    """Past imports of a workspace, newest first; next is the cursor of the following page."""
+
+    workspace: str
+    simulated: bool
+    imports: list[ImportReport]
+    next: str | None
+
+
+class ImportDetail(msgspec.Struct, frozen=True):
+    """One import and the rows it rejected, in order of line; next is the cursor of the following page of rejects."""
+
+    report: ImportReport
+    rejects: list[Reject]
+    next: str | None
+
+
+@get("/", operation_id="listImports", tags=["imports"], responses=PROBLEMS)
+async def list_page(
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    cursor: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
+    workspace: FromQuery[str | None] = None,
+) -> ImportPage:
+    """Past imports, newest first."""
+    panel = markets.panel(workspace)
+    async with database.acquire() as connection:
+        found = await list_imports(connection, panel.workspace, limit=limit + 1, before=cursor)
+    more = found[limit - 1].run_id if len(found) > limit else None
+    return ImportPage(panel.workspace, panel.simulated, found[:limit], more)
+
+
+@get("/{run_id:str}", operation_id="getImport", tags=["imports"], responses=PROBLEMS)
+async def show(
+    run_id: FromPath[str],
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    after_line: Annotated[int, QueryParameter(ge=0)] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=1_000)] = 100,
+    workspace: FromQuery[str | None] = None,
+) -> ImportDetail:
+    """One import with its rejected rows."""
+    async with database.acquire() as connection:
+        report = await find_import(connection, markets.panel(workspace).workspace, run_id)
+        rejects = await load_rejects(connection, run_id, after_line=after_line, limit=limit + 1)
+    more = str(rejects[limit - 1].line) if len(rejects) > limit else None
+    return ImportDetail(report, rejects[:limit], more)
+
+
+@dataclass
+class UploadOperation(Operation):
+    """Adds the body to the OpenAPI document: the handler reads it as a stream, which Litestar cannot see."""
+
+    def __post_init__(self) -> None:
+        schema = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+        content = {"application/octet-stream": OpenAPIMediaType(schema=schema)}
+        self.request_body = RequestBody(required=True, description="The file's bytes, as they are.", content=content)
+
+
+@post(
+    "/",
+    operation_id="importFile",
+    tags=["imports"],
+    status_code=201,
+    responses=PROBLEMS,
+    request_max_body_size=None,
+    operation_class=UploadOperation,
+)
+async def upload(
+    request: Request[Any, Any, Any],
+    config: NamedDependency[Config],
+    database: NamedDependency[Database],
+    metrics: NamedDependency[Metrics],
+    uploads: NamedDependency[Path],
+    filename: Annotated[
+        str, QueryParameter(max_length=200, description="Its ending says what it is: .csv or .parquet.")
+    ],
+    kind: FromQuery[Literal["bars", "symbols"]] = "bars",
+    workspace: FromQuery[str] = "main",
+    adjusted: FromQuery[bool] = True,
+    dry_run: FromQuery[bool] = False,
+    column: FromQuery[list[str] | None] = None,
+) -> Response[ImportReport]:
+    """Import the file sent as the body; it is stored whole or not at all. `column=close=adj_close` names a column."""
+    overrides = _overrides(column or [])
+    async with _saved(request, uploads, filename, config.limits.upload_bytes) as path:
+        report = await import_file(database, FileImport(path, kind, workspace, overrides, adjusted, dry_run))
+    for outcome in ("stored", "updated", "unchanged", "rejected"):
+        metrics.import_rows.labels(outcome).inc(getattr(report, outcome))
+    headers = {"Location": f"/api/v1/imports/{report.run_id}"} if report.run_id else {}
+    return Response(report, status_code=201 if report.run_id else 200, headers=headers)
+
+
+def _overrides(pairs: list[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        match = _COLUMN.fullmatch(pair)
+        if match is None:
+            raise BadParameter(
+                f"column {pair[:80]!r} must read FIELD=NAME, like close=adj_close",
+                field="column",
+                accepted="FIELD=NAME",
+            )
+        found[match["field"]] = match["column"]
+    return found
+
+
+@asynccontextmanager
+async def _saved(request: Request[Any, Any, Any], folder: Path, filename: str, limit: int) -> AsyncIterator[Path]:
+    """The body in a file of its own folder, under the name given, removed afterwards."""
+    name = Path(filename).name
+    if Path(name).suffix.lower() not in SUFFIXES or not name.isprintable():
+        raise BadParameter(
+            f"filename {name[:80]!r} must end in .csv or .parquet", field="filename", accepted=".csv, .parquet"
+        )
+    place = folder / secrets.token_hex(8)
+    path = place / name
+    try:
+        place.mkdir(mode=0o700, parents=True)
+        with path.open("xb") as file:
+            await _receive(request, file.fileno(), limit)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        place.rmdir()
+
+
+async def _receive(request: Request[Any, Any, Any], descriptor: int, limit: int) -> None:
+    received, pending = 0, bytearray()
+    async for piece in request.stream():
+        received += len(piece)
+        if received > limit:
+            raise TooLarge(f"the file is larger than {limit} bytes", field="body", accepted=f"{limit} bytes")
+        pending += piece
+        if len(pending) >= WRITE_BYTES:
+            await asyncio.to_thread(os.write, descriptor, bytes(pending))
+            pending.clear()
+    await asyncio.to_thread(os.write, descriptor, bytes(pending))
+
+
+router = Router("/imports", route_handlers=[list_page, show, upload])

@@ -1,0 +1,177 @@
+"""`ralph import`: bars and symbols from files, and the reports of past imports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from ralph.cli.options import home_option, json_option, one_of, open_database, run, settings
+from ralph.cli.output import print_json, print_table
+from ralph.errors import BadParameter, RalphError
+from ralph.jobs.imports import FileImport, Progress, import_file
+from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
+
+REJECTS_SHOWN = 10
+
+
+@click.group("import")
+def import_command() -> None:
+    """Import files; list past imports."""
+
+
+def _file_options(command: Any) -> Any:
+    for option in (
+        click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path)),
+        click.option("--column", "columns", multiple=True, metavar="FIELD=NAME", help="Use the column NAME for FIELD."),
+        click.option("--dry-run", is_flag=True, help="Report what would happen, store nothing."),
+        click.option("--workspace", default="main", show_default=True, help="Where to store."),
+        home_option,
+        json_option,
+    ):
+        command = option(command)
+    return command
+
+
+@import_command.command("bars")
+@_file_options
+@click.option("--adjusted", is_flag=True, help="Prices are adjusted for splits (the default for files).")
+@click.option("--raw", is_flag=True, help="Prices are as traded.")
+def import_bars_command(files: tuple[Path, ...], adjusted: bool, raw: bool, **options: Any) -> None:
+    """Import daily bars from CSV or Parquet FILES."""
+    given = one_of({"adjusted": adjusted, "raw": raw}, "")
+    _import("bars", files, adjusted=given != "raw" if given else _ask_adjusted(), **options)
+
+
+@import_command.command("symbols")
+@_file_options
+def import_symbols_command(files: tuple[Path, ...], **options: Any) -> None:
+    """Import names, markets and sectors from CSV or Parquet FILES."""
+    _import("symbols", files, adjusted=True, **options)
+
+
+@import_command.command("list")
+@click.option("--workspace", default="main", show_default=True)
+@home_option
+@json_option
+def import_list_command(workspace: str, home: Path | None, as_json: bool) -> None:
+    """Past imports, newest first."""
+
+    async def load() -> list[ImportReport]:
+        async with open_database(settings(home), "import") as database, database.acquire() as connection:
+            return await list_imports(connection, workspace)
+
+    reports = run(load())
+    if as_json:
+        print_json(reports)
+        return
+    counts = ("rows_read", "stored", "updated", "unchanged", "flagged", "rejected")
+    rows = [
+        (
+            each.run_id,
+            f"{each.finished_at:%Y-%m-%d %H:%M}",
+            each.kind,
+            each.file_name,
+            *(getattr(each, name) for name in counts),
+        )
+        for each in reports
+    ]
+    print_table(("id", "finished (UTC)", "kind", "file", *counts), rows, right=tuple(range(4, 10)))
+
+
+@import_command.command("show")
+@click.argument("run_id")
+@click.option("--workspace", default="main", show_default=True)
+@home_option
+@json_option
+def import_show_command(run_id: str, workspace: str, home: Path | None, as_json: bool) -> None:
+    """One import and the rows it rejected."""
+
+    async def load() -> dict[str, Any]:
+        async with open_database(settings(home), "import") as database, database.acquire() as connection:
+            report = await find_import(connection, workspace, run_id)
+            return {"report": report, "rejects": await load_rejects(connection, run_id, limit=10_000)}
+
+    found = run(load())
+    if as_json:
+        print_json(found)
+        return
+    _print_report(found["report"])
+    print_table(
+        ("line", "field", "value", "reason"),
+        [(each.line, each.field, each.value, each.reason) for each in found["rejects"]],
+    )
+
+
+def _ask_adjusted() -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    return click.confirm("Are the prices adjusted for splits and bonus issues?", default=True, err=True)
+
+
+def _import(kind: Literal["bars", "symbols"], files: tuple[Path, ...], *, adjusted: bool, **options: Any) -> None:
+    overrides = dict(_pair(text) for text in options["columns"])
+    orders = [FileImport(file, kind, options["workspace"], overrides, adjusted, options["dry_run"]) for file in files]
+    reports: list[ImportReport] = []
+    try:
+        run(_import_all(options["home"], orders, reports, quiet=options["as_json"]))
+    finally:
+        if options["as_json"]:
+            print_json(reports)
+    if all(report.rows_read == report.rejected and report.rows_read for report in reports):
+        raise RalphError("no row could be stored; the report says why")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, sign, column = text.partition("=")
+    if not (field and sign and column):
+        raise BadParameter(
+            f"--column {text!r} must read FIELD=NAME, like close=adj_close", field="column", accepted="FIELD=NAME"
+        )
+    return field, column
+
+
+async def _import_all(home: Path | None, orders: list[FileImport], reports: list[ImportReport], quiet: bool) -> None:
+    """One transaction a file: what is reported is stored, whatever happens to the next."""
+    async with open_database(settings(home), "import") as database:
+        for order in orders:
+            with _progress(order.path.name) as progress:
+                report = await import_file(database, order, progress)
+            reports.append(report)
+            if not quiet:
+                _print_report(report)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Progress]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda phase, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda phase, done, total: bar.update(
+            task, description=f"{name}: {phase}", completed=done, total=total or None
+        )
+
+
+def _print_report(report: ImportReport) -> None:
+    columns = ", ".join(f"{field} ← {column}" for field, column in report.columns.items())
+    click.echo(f"{report.file_name} → {report.workspace}{' (dry run, nothing stored)' if report.dry_run else ''}")
+    click.echo(f"  columns: {columns}{f' ({report.encoding})' if report.encoding else ''}")
+    counts = ("rows_read", "stored", "updated", "unchanged", "flagged", "rejected")
+    click.echo("  " + ", ".join(f"{getattr(report, name):,} {name.removeprefix('rows_')}" for name in counts))
+    for note in report.notes:
+        click.echo(f"  note: {note}")
+    for reject in report.rejects[:REJECTS_SHOWN]:
+        click.echo(f"  line {reject.line}: {reject.field} {reject.value!r}: {reject.reason}")
+    if report.rejected > REJECTS_SHOWN:
+        rest = f"ralph import show {report.run_id}" if report.run_id else "import it to keep the list"
+        click.echo(f"  … and {report.rejected - REJECTS_SHOWN:,} more: {rest}")

@@ -1,0 +1,144 @@
+"""One process of an embedded server: started behind the guard, waited for, stopped within a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ralph.embedded import guard
+from ralph.errors import Misconfigured
+
+Steps = tuple[tuple[signal.Signals, float], ...]
+"""How to stop: signals, each with the seconds it is given before the next."""
+
+POLL_S = 0.01
+LOG_BYTES_MAX = 10_000_000  # then the log is set aside as .1 at the next start, and the one before that is gone
+LOG_TAIL_BYTES = 8_192
+FOREIGN = ("PG", "LC_", "RALPH_")
+"""Beginnings of variables that servers do not inherit: other databases' settings, languages, and our secrets."""
+
+
+def guarded(command: Sequence[str | Path], way: str, death_signal: signal.Signals) -> list[str]:
+    """The command behind the guard; see guard.py for the ways."""
+    if not sys.executable:
+        raise Misconfigured("the Python interpreter does not know its own path; start Ralph with a full path to python")
+    script = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(int(death_signal)), way]
+    return script + [str(part) for part in command]
+
+
+def environment() -> dict[str, str]:
+    """What servers see of our environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name != "LANG"}
+    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+
+
+class Process:
+    """A started process. Start from the main thread: the guard's signal comes when the starting thread ends."""
+
+    def __init__(self, command: Sequence[str | Path], way: str, death_signal: signal.Signals, log: Path) -> None:
+        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+            log.replace(log.with_name(f"{log.name}.1"))
+        with log.open("ab") as sink:
+            # A session of its own: Ctrl-C reaches Ralph alone, which then stops its servers in order.
+            self._popen = subprocess.Popen(  # noqa: S603  # the command is ours
+                guarded(command, way, death_signal),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env=environment(),
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._popen.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative is the signal that ended it."""
+        return self._popen.poll()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Whether it ended within the time."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while self.exit_code is None:
+            if asyncio.get_running_loop().time() >= deadline:
+                return False
+            await asyncio.sleep(POLL_S)
+        return True
+
+    async def stop(self, steps: Steps) -> None:
+        """Send each signal in turn until it has ended; killed at once when the caller is cancelled."""
+        try:
+            for number, patience_s in steps:
+                self._popen.send_signal(number)
+                if await self.wait(patience_s):
+                    return
+        finally:
+            if self.exit_code is None:
+                self._popen.kill()
+                self._popen.wait()
+
+
+async def stop_stray(pid_file: Path, folder: Path, steps: Steps) -> None:
+    """Stop a server that an earlier Ralph left running in this folder."""
+    pid = _stray(pid_file, folder)
+    if pid is None:
+        return
+    for number, patience_s in steps:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while _works_in(pid, folder):
+            if asyncio.get_running_loop().time() >= deadline:
+                break
+            await asyncio.sleep(POLL_S)
+        else:
+            return
+
+
+def _stray(pid_file: Path, folder: Path) -> int | None:
+    """The server a pid file names, if it lives.
+
+    The file is removed when its id now belongs to another process: Postgres would take that one for itself and
+    refuse to start.
+    """
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        pid_file.unlink(missing_ok=True)
+        return None
+    if pid != os.getpid() and _works_in(pid, folder):
+        return pid
+    if Path(f"/proc/{pid}").exists():
+        pid_file.unlink(missing_ok=True)
+    return None
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    """Whether a live process has the folder as its working folder, as both servers have."""
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(folder)
+    except OSError:
+        return False
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log that says why, for the error a person reads."""
+    try:
+        with log.open("rb") as source:
+            source.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+            lines = source.read().decode(errors="replace").splitlines()
+    except OSError:
+        return "nothing"
+    lines = [line for line in lines if "starting up" not in line]  # the answers to our own questions
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "rror", "cannot", "# "))]
+    return (telling or lines or ["nothing"])[-1].strip()

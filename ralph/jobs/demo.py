@@ -1,0 +1,37 @@
+"""Fills the workspace `demo` with the simulated market, when there is nothing else to look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from ralph.market.columns import BarColumns
+from ralph.market.rules import simulated_bars
+from ralph.market.sessions import last_completed_session
+from ralph.simulator.market import simulate
+from ralph.store.database import Database
+from ralph.store.ingest import import_bars
+
+DEMO = "demo"
+SEED = 20_260_102
+SESSIONS = 740  # three years
+COMPANIES = 1_000
+
+_IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM bars_daily)"
+
+
+async def fill_demo(database: Database, say: Callable[[str], None]) -> None:
+    """Simulate and store the demo market, unless the database has bars of any workspace already."""
+    async with database.acquire() as connection:
+        if not await connection.fetchval(_IS_EMPTY):
+            return
+        say("  no bars yet: simulating three years of 1,000 invented companies…")
+        columns = await asyncio.to_thread(_simulate)
+        report = await import_bars(connection, DEMO, simulated_bars(columns, "simulated market"))
+        say(f"✓ simulated market: {report.stored:,} bars — invented companies, not real prices")
+
+
+def _simulate() -> BarColumns:
+    last = last_completed_session(datetime.now(UTC))
+    return simulate(seed=SEED, last_session=last, sessions=SESSIONS, companies=COMPANIES)

@@ -1,0 +1,46 @@
+"""Importing a file: read and checked in a thread, stored in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ralph.brokers.files import read_bars, read_symbols
+from ralph.store.database import Database
+from ralph.store.imports import ImportReport
+from ralph.store.ingest import import_bars
+from ralph.store.symbols import import_symbols
+
+Progress = Callable[[str, int, int], None]
+"""Told (phase, rows done, rows in all)."""
+
+
+@dataclass(frozen=True)
+class FileImport:
+    """What to import: overrides maps a field to a column's name; adjusted says what the prices are (bars only)."""
+
+    path: Path
+    kind: Literal["bars", "symbols"]
+    workspace: str = "main"
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    adjusted: bool = True
+    dry_run: bool = False
+
+
+async def import_file(
+    database: Database, order: FileImport, progress: Progress = lambda phase, done, total: None
+) -> ImportReport:
+    """Read, check and store a file; all of it or nothing. Raises BadFile, BadParameter, DatabaseDown."""
+    progress("read", 0, 0)
+    if order.kind == "bars":
+        bars = await asyncio.to_thread(read_bars, order.path, order.overrides)
+        async with database.acquire() as connection:
+            return await import_bars(
+                connection, order.workspace, bars, adjusted=order.adjusted, dry_run=order.dry_run, progress=progress
+            )
+    symbols = await asyncio.to_thread(read_symbols, order.path, order.overrides)
+    async with database.acquire() as connection:
+        return await import_symbols(connection, order.workspace, symbols, dry_run=order.dry_run, progress=progress)

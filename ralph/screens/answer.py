@@ -1,0 +1,103 @@
+"""What is asked of a market and what comes back: the JSON of CLI, file and HTTP alike."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from ralph.market.symbol import Symbol
+
+LIMIT_MAX = 10_000  # matches of one page
+COLUMNS_MAX = 20
+UNIVERSE_MAX = 10_000  # Symbols named in one request
+NEAR_MISSES_MAX = 50
+SPARKLINE_BARS = 60
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A screen to run.
+
+    as_of     a Session; the newest where absent
+    universe  Symbols, or a market's name; everything where absent
+    limit     matches of a page; all where absent
+    cursor    `next_cursor` of the page before
+    columns   expressions of numbers, shown in `values` beside those of the screen
+    with      what to add to the answer
+    """
+
+    expression: str
+    as_of: date | None = None
+    universe: list[str] | str | None = None
+    limit: int | None = None
+    cursor: str | None = None
+    columns: list[str] = []
+    extras: list[Literal["funnel", "near_misses", "sparkline"]] = msgspec.field(default_factory=list, name="with")
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why, in a sentence of each language."""
+
+    en: str
+    ko: str
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A Symbol that meets the condition. score 0-100; anomaly: a flagged bar is among those looked back on."""
+
+    symbol: Symbol
+    name: str | None
+    score: float
+    anomaly: bool
+    values: dict[str, float | None]
+    reasons: list[Reason]
+    sparkline: list[float] | None = None
+
+
+class FunnelStep(msgspec.Struct, frozen=True):
+    """How many Symbols remain after this part and all before it."""
+
+    part: str
+    remaining: int
+
+
+class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
+    """A Symbol that fails exactly one part: its comparison that is nearest to holding, both sides, and their distance.
+
+    closeness  0-100: 100 where the sides touch, 50 where they are as far apart as in the median of the last 252 bars
+    """
+
+    symbol: Symbol
+    name: str | None
+    part: str
+    lhs: float
+    rhs: float
+    distance: float
+    closeness: float
+    reason: Reason
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The matches as of a Session, best score first.
+
+    expression     in canonical form
+    total_scanned  Symbols of the universe that were listed
+    excluded       Symbols that could not match, by reason: no_bar (none that day), halted (one without trade),
+                   missing_value (too few bars, or a division by zero)
+    funnel, near_misses, next_cursor  absent unless asked for, or where there is nothing further
+    """
+
+    workspace: str
+    simulated: bool
+    as_of: date
+    data_version: str
+    expression: str
+    total_scanned: int
+    total_matches: int
+    matches: list[Match]
+    excluded: dict[str, int]
+    timing_ms: float
+    funnel: list[FunnelStep] | None = None
+    near_misses: list[NearMiss] | None = None
+    next_cursor: str | None = None

@@ -1,0 +1,121 @@
+"""Writes a tree as text: the canonical form, which reads back as the same tree, and a Korean reading of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ralph.indicators.indicator import Indicator
+from ralph.screens.catalogue import indicators
+from ralph.screens.tree import (
+    All,
+    Any,
+    Arithmetic,
+    Comparison,
+    Crossing,
+    Field,
+    Function,
+    Negative,
+    Node,
+    Not,
+    Number,
+    Numeric,
+    Offset,
+    Reading,
+)
+
+OR, AND, NOT, COMPARE, SUM, PRODUCT, NEGATE, POSTFIX = range(1, 9)
+"""How tightly each kind of node holds its parts; the grammar reads with the same numbers."""
+
+ARITHMETIC_POWER = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT}
+
+
+class Words(NamedTuple):
+    """How names are said in a language."""
+
+    field: Callable[[str], str]
+    indicator: Callable[[Indicator], str]
+    function: Callable[[str], str]
+    offset: Callable[[str, int], str]
+
+
+_KOREAN_FIELDS = {
+    "open": "시가",
+    "high": "고가",
+    "low": "저가",
+    "close": "종가",
+    "volume": "거래량",
+    "value": "거래대금",
+    "hl2": "고저 평균",
+    "hlc3": "고저종 평균",
+    "ohlc4": "시고저종 평균",
+}
+_KOREAN_FUNCTIONS = {"abs": "절댓값", "min": "최솟값", "max": "최댓값"}
+
+CANONICAL = Words(str, lambda indicator: indicator.name, str, lambda text, bars: f"{text}[{bars}]")
+KOREAN = Words(
+    _KOREAN_FIELDS.__getitem__,
+    lambda indicator: indicator.name.upper(),
+    _KOREAN_FUNCTIONS.__getitem__,
+    lambda text, bars: f"{bars}봉 전 {text}",
+)
+
+
+def write(node: Node, words: Words = CANONICAL) -> str:
+    """The node as text; with CANONICAL words `parse` reads the same tree back."""
+    return _write(node, words)[0]
+
+
+def write_number(value: float) -> str:
+    """A number as the grammar reads it: no unit, no separators, nothing lost."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def _at(node: Node, words: Words, power: int) -> str:
+    text, own = _write(node, words)
+    return text if own >= power else f"({text})"
+
+
+def _write(node: Node, words: Words) -> tuple[str, int]:
+    match node:
+        case Number(value=value):
+            return write_number(value), NEGATE if value < 0 else POSTFIX
+        case Field(name=name):
+            return words.field(name), POSTFIX
+        case Reading():
+            return _reading(node, words), POSTFIX
+        case Function(name=name, arguments=arguments):
+            return f"{words.function(name)}({_listed(arguments, words)})", POSTFIX
+        case Offset(operand=operand, bars=bars):
+            return words.offset(_at(operand, words, POSTFIX), bars), POSTFIX
+        case Negative(operand=operand):
+            return f"-{_at(operand, words, NEGATE)}", NEGATE
+        case Arithmetic(op=op, left=left, right=right):
+            power = ARITHMETIC_POWER[op]
+            return f"{_at(left, words, power)} {op} {_at(right, words, power + 1)}", power
+        case Comparison(op=op, left=left, right=right):
+            return f"{_at(left, words, SUM)} {op} {_at(right, words, SUM)}", COMPARE
+        case Crossing(direction=direction, left=left, right=right):
+            return f"crosses_{direction}({_listed((left, right), words)})", POSTFIX
+        case Not(part=part):
+            return f"not {_at(part, words, NOT)}", NOT
+        case All(parts=parts):
+            return " and ".join(_at(part, words, NOT) for part in parts), AND
+        case Any(parts=parts):
+            return " or ".join(_at(part, words, AND) for part in parts), OR
+
+
+def _listed(nodes: tuple[Numeric, ...], words: Words) -> str:
+    return ", ".join(write(node, words) for node in nodes)
+
+
+def _reading(reading: Reading, words: Words) -> str:
+    indicator = indicators().get(reading.indicator)
+    arguments = [] if reading.source is None else [write(reading.source, words)]
+    arguments += [write_number(value) for _, value in reading.params]
+    if reading.mode != "tv":
+        arguments.append(f"mode={reading.mode}")
+    name = reading.indicator if indicator is None else words.indicator(indicator)
+    called = f"{name}({', '.join(arguments)})" if arguments else name
+    default = None if indicator is None else indicator.outputs[0]
+    return called if reading.output == default else f"{called}.{reading.output}"

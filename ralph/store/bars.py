@@ -1,0 +1,216 @@
+"""Reading stored daily bars: a whole workspace, or one Symbol, as columns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+from asyncpg import Connection, Record
+from numpy.typing import NDArray
+
+from ralph.errors import UnknownSymbol
+from ralph.market.columns import BarColumns, sorted_bars
+from ralph.market.symbol import Listing, Symbol
+
+IdArray = NDArray[np.int64]
+
+_CHUNK_BYTES = 1 << 20  # parsed in a thread at a time; one more may be filling, so 2 MB of raw rows are held
+
+_ROOM_WORKSPACE = 1 << 23  # rows; ten years of 3,000 Symbols
+_ROOM_SYMBOL = 1 << 14
+
+_COPY_TIMEOUT_S = 600.0
+
+_LISTINGS = """
+  SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on
+    FROM symbols
+    JOIN workspaces ON workspaces.id = workspace_id
+   WHERE workspaces.name = $1
+ORDER BY code COLLATE "C"
+"""
+
+# No join and no order: ids of a workspace lie close together and strangers among them are dropped here; merging the
+# yearly partitions by key would cost Postgres more than all the rest.
+_BARS = """
+SELECT symbol_id, session_on, open, high, low, close, volume, value, flags
+  FROM bars_daily
+ WHERE symbol_id BETWEEN $1 AND $2
+   AND session_on >= $3
+"""
+
+_LISTING = """
+SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on
+  FROM symbols
+  JOIN workspaces ON workspaces.id = workspace_id
+ WHERE workspaces.name = $1
+   AND code = $2
+"""
+
+_BARS_OF_SYMBOL = """
+  SELECT symbol_id, session_on, open, high, low, close, volume, value, flags
+    FROM bars_daily
+   WHERE symbol_id = $1
+     AND session_on BETWEEN $2 AND $3
+ORDER BY session_on
+"""
+
+_COLUMNS = (
+    ("symbol_id", ">i4"),
+    ("session_on", ">i4"),
+    ("open", ">f8"),
+    ("high", ">f8"),
+    ("low", ">f8"),
+    ("close", ">f8"),
+    ("volume", ">f8"),
+    ("value", ">f8"),
+    ("flags", ">i2"),
+)
+_VALUES = ("open", "high", "low", "close", "volume", "value", "flags")
+
+# A row of COPY BINARY: the number of columns, then each value behind its length. No column can be NULL, so that all
+# rows have one size and one pattern of lengths.
+_ROW = np.dtype(
+    [("count", ">i2"), *(pair for name, kind in _COLUMNS for pair in ((f"{name}_length", ">i4"), (name, kind)))]
+)
+_KEPT_AS = {name: "u1" if name == "flags" else kind.replace(">", "=") for name, kind in _COLUMNS}
+_LENGTHS = tuple((f"{name}_length", np.dtype(kind).itemsize) for name, kind in _COLUMNS)
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_HEADER_BYTES = len(_SIGNATURE) + 8
+_TRAILER = b"\xff\xff"
+_STRANGER = -1
+_ID_MAX = 2**31 - 1
+_EPOCH = np.datetime64("2000-01-01", "D")  # where Postgres counts its days from
+
+
+async def load_columns(connection: Connection, workspace: str, since: date = date.min) -> BarColumns:
+    """All daily bars of a workspace from a Session on, by (symbol, day); its listings are the Symbols that have any."""
+    return await asyncio.to_thread(sorted_bars, await load_unsorted(connection, workspace, since))
+
+
+async def load_unsorted(connection: Connection, workspace: str, since: date = date.min) -> BarColumns:
+    """The same in the order in which Postgres finds them, which is all a Panel needs.
+
+    The event loop only receives: rows are parsed in a thread.
+    """
+    records = await connection.fetch(_LISTINGS, workspace)
+    ids = np.array([record["id"] for record in records], dtype=np.int64)
+    listings = [_listing(record) for record in records]
+    rows = _Rows(_ROOM_WORKSPACE)
+    await _copy(connection, rows, _BARS, int(ids.min(initial=_ID_MAX)), int(ids.max(initial=0)), since)
+    return await asyncio.to_thread(lambda: _with_bars(rows.columns(ids, listings)))
+
+
+async def load_bars(
+    connection: Connection, workspace: str, symbol: Symbol, since: date = date.min, until: date = date.max
+) -> BarColumns:
+    """One Symbol's daily bars from `since` to `until`, both included; UnknownSymbol where the workspace has none."""
+    record = await connection.fetchrow(_LISTING, workspace, symbol)
+    if record is None:
+        raise UnknownSymbol(
+            f"no Symbol {symbol} in the workspace {workspace}; ralph symbols lists those there are", field="symbol"
+        )
+    rows = _Rows(_ROOM_SYMBOL)
+    await _copy(connection, rows, _BARS_OF_SYMBOL, record["id"], since, until)
+    return rows.columns(np.array([record["id"]], dtype=np.int64), [_listing(record)])
+
+
+async def _copy(connection: Connection, rows: _Rows, query: str, *values: object) -> None:
+    """Parses a chunk in a thread while the next one arrives; at most one of each exists."""
+    received = bytearray()
+    parsing: asyncio.Task[None] | None = None
+
+    async def receive(piece: bytes) -> None:
+        nonlocal received, parsing
+        received += piece
+        if len(received) >= _CHUNK_BYTES:
+            if parsing:
+                await parsing
+            parsing = asyncio.create_task(asyncio.to_thread(rows.parse, received))
+            received = bytearray()
+
+    try:
+        await connection.copy_from_query(query, *values, output=receive, format="binary", timeout=_COPY_TIMEOUT_S)
+    finally:
+        if parsing:
+            await parsing
+    await asyncio.to_thread(rows.parse, received, last=True)
+
+
+class _Rows:
+    """Rows of the queries above in the order they come, as columns."""
+
+    def __init__(self, room: int) -> None:
+        """`room` for rows to begin with: memory not written to is not taken, growing means copying."""
+        self._columns: dict[str, NDArray[Any]] = {name: np.empty(room, dtype=kind) for name, kind in _KEPT_AS.items()}
+        self._room = room
+        self._count = 0
+        self._cut = b""
+        self._begun = False
+
+    def parse(self, received: bytearray, last: bool = False) -> None:
+        """Takes what came since, down to the last whole row."""
+        buffer = self._cut + bytes(received)
+        begin = 0
+        if not self._begun:
+            assert buffer.startswith(_SIGNATURE), "COPY BINARY begins with its signature"
+            begin, self._begun = _HEADER_BYTES, True
+        end = len(buffer) - len(_TRAILER) if last else len(buffer)
+        count = (end - begin) // _ROW.itemsize
+        rows = np.frombuffer(buffer, dtype=_ROW, count=count, offset=begin)
+        self._cut = buffer[begin + count * _ROW.itemsize :]
+        assert not last or self._cut == _TRAILER, "COPY BINARY ends with its trailer"
+        assert all((rows[name] == length).all() for name, length in _LENGTHS), "a column is NULL or of another type"
+        self._make_room(self._count + count)
+        for name, column in self._columns.items():
+            column[self._count : self._count + count] = rows[name]
+        self._count += count
+
+    def _make_room(self, needed: int) -> None:
+        if needed <= self._room:
+            return
+        self._room = max(needed, 2 * self._room)
+        for name, column in self._columns.items():
+            larger = np.empty(self._room, dtype=column.dtype)
+            larger[: self._count] = column[: self._count]
+            self._columns[name] = larger
+
+    def columns(self, ids: IdArray, listings: Sequence[Listing]) -> BarColumns:
+        """The bars of these Symbols as they came; `ids` are those of the listings, in their order."""
+        taken = {name: column[: self._count] for name, column in self._columns.items()}
+        symbol = taken.pop("symbol_id")
+        column_of = np.full(max(ids.max(initial=0), symbol.max(initial=0)) + 1, _STRANGER, dtype=np.int32)
+        column_of[ids] = np.arange(ids.size)
+        column = column_of[symbol]
+        known = column != _STRANGER
+        if not known.all():
+            column = column[known]
+            taken = {name: values[known] for name, values in taken.items()}
+        return BarColumns(
+            tuple(listings),
+            column,
+            _EPOCH + taken.pop("session_on").astype("timedelta64[D]"),
+            *(taken.pop(name) for name in _VALUES),
+        )
+
+
+def _with_bars(bars: BarColumns) -> BarColumns:
+    """Without the Symbols that have no bars."""
+    has_bars = np.bincount(bars.symbol, minlength=len(bars.listings)) > 0
+    if has_bars.all():
+        return bars
+    column = (np.cumsum(has_bars) - 1).astype(np.int32)
+    return replace(
+        bars,
+        listings=tuple(listing for listing, kept in zip(bars.listings, has_bars, strict=True) if kept),
+        symbol=column[bars.symbol],
+    )
+
+
+def _listing(record: Record) -> Listing:
+    fields = dict(record)
+    del fields["id"]
+    return Listing(symbol=Symbol(fields.pop("code")), **fields)

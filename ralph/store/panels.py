@@ -1,0 +1,220 @@
+"""The Panel cache: a workspace's Panel as memory-mapped files, keyed by the version of its data.
+
+folder/<workspace>/<data version>/    one .npy a field, and manifest.json, written last
+folder/<workspace>/.lock              held while a Panel is written, so that several processes build it once
+folder/<workspace>/.new-*             being written; left behind only by a process that died
+
+A folder counts only if its manifest is of this format, of this database, and every file has the size it names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from asyncpg import Connection
+
+from ralph.errors import Misconfigured, NotFound, NotReady
+from ralph.market.columns import BarColumns, Layout
+from ralph.market.panel import FIELDS, Panel
+from ralph.market.symbol import Listing
+from ralph.store.bars import load_unsorted
+
+_FORMAT = 1  # raised when the meaning of a file changes; older caches are then rebuilt
+_MANIFEST = "manifest.json"
+_NEW = ".new-"
+_LOCK = ".lock"
+_LOCK_POLL_S = 0.05
+_LOCK_WAIT_S = 300.0  # a rebuild takes seconds; whoever takes longer hangs
+_ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS)
+
+# Versions count up from 0 in every database: what tells two of them apart is the cluster, its timeline (which a
+# restore to an earlier point changes), the database in it and the moment the workspace was made.
+_VERSION = """
+SELECT name AS workspace,
+       data_version::text AS version,
+       simulated,
+       concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+                      (SELECT timeline_id FROM pg_control_checkpoint()),
+                      (SELECT oid FROM pg_database WHERE datname = current_database()),
+                      extract(epoch FROM created_at)) AS origin
+  FROM workspaces
+ WHERE name = $1
+"""
+
+
+class _Version(msgspec.Struct, frozen=True):
+    """Which data: two that are equal mean the same bars and listings."""
+
+    workspace: str
+    version: str
+    simulated: bool
+    origin: str
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    format: int
+    about: _Version
+    sizes: dict[str, int]
+    listings: tuple[Listing, ...]
+
+
+class PanelStore:
+    """Panels under a folder. Safe to use from several processes and tasks at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def version(self, connection: Connection, workspace: str) -> str:
+        """The version of the workspace's data now, as Panels carry it; NotFound where there is no such workspace."""
+        return (await _version(connection, workspace)).version
+
+    async def load(self, connection: Connection, workspace: str) -> Panel:
+        """The Panel of the workspace's newest data: mapped when it is cached, else rebuilt from Postgres and cached.
+
+        Its arrays are closed to writing and stay whole for as long as somebody holds them, also when a newer Panel
+        has replaced the files: Linux keeps the contents of a removed file that is mapped.
+        The connection must not be inside a transaction. NotFound where there is no such workspace.
+        """
+        found = await asyncio.to_thread(self._open, workspace, await _version(connection, workspace))
+        if found is not None:
+            return found
+        async with self._lock(workspace):
+            # Bars and version are read from one snapshot; and another process may have built it in the meantime.
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                version = await _version(connection, workspace)
+                found = await asyncio.to_thread(self._open, workspace, version)
+                if found is not None:
+                    return found
+                bars = await load_unsorted(connection, workspace)
+            return await asyncio.to_thread(self._build, workspace, version, bars)
+
+    def _open(self, workspace: str, version: _Version) -> Panel | None:
+        """The cached Panel of this version, or None where it is absent, torn or another database's."""
+        folder = self._folder / workspace / version.version
+        try:
+            manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
+            if manifest.about != version or manifest.format != _FORMAT or not _is_whole(folder, manifest):
+                return None
+            arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
+        except (OSError, ValueError):  # ValueError: not a manifest, not an array
+            return None
+        return Panel(
+            listings=manifest.listings,
+            sessions=arrays["sessions"],
+            rows=arrays["rows"],
+            first=arrays["first"],
+            fields={name: arrays[name] for name in FIELDS},
+            flags=arrays["flags"],
+            workspace=workspace,
+            simulated=version.simulated,
+            data_version=version.version,
+        )
+
+    def _build(self, workspace: str, version: _Version, bars: BarColumns) -> Panel:
+        home = self._folder / workspace
+        target = home / version.version
+        try:
+            # We hold the lock: whatever else lies here is an older version, torn, or of a process that died.
+            for leftover in home.iterdir():
+                if leftover.name != _LOCK and leftover != target:
+                    shutil.rmtree(leftover, ignore_errors=True)
+            written = _write(Path(tempfile.mkdtemp(prefix=_NEW, dir=home)), bars, version)
+            shutil.rmtree(target, ignore_errors=True)
+            written.rename(target)
+            _sync(home)
+        except OSError as error:
+            raise _unwritable(home, error) from error
+        found = self._open(workspace, version)
+        assert found is not None, "what was written can be read"
+        return found
+
+    @asynccontextmanager
+    async def _lock(self, workspace: str) -> AsyncIterator[None]:
+        """One builder at a time, among all processes; the kernel frees it when its holder dies."""
+        lock = self._open_lock(self._folder / workspace)
+        try:
+            begun = time.monotonic()
+            while not _try_lock(lock):
+                if time.monotonic() - begun > _LOCK_WAIT_S:
+                    raise NotReady(f"another process has been writing the Panel of {workspace} for {_LOCK_WAIT_S:g} s")
+                await asyncio.sleep(_LOCK_POLL_S)
+            yield
+        finally:
+            os.close(lock)
+
+    def _open_lock(self, home: Path) -> int:
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return os.open(home / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _unwritable(home, error) from error
+
+
+async def _version(connection: Connection, workspace: str) -> _Version:
+    record = await connection.fetchrow(_VERSION, workspace)
+    if record is None:
+        raise NotFound(f"there is no workspace {workspace!r}; the usual ones are main and demo", field="workspace")
+    return _Version(**dict(record))
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_whole(folder: Path, manifest: _Manifest) -> bool:
+    names = {f"{name}.npy" for name in _ARRAYS}
+    return names == set(manifest.sizes) and all(
+        (folder / name).stat().st_size == size for name, size in manifest.sizes.items()
+    )
+
+
+def _write(folder: Path, bars: BarColumns, version: _Version) -> Path:
+    """The Panel of these bars, on the disk when this returns; the manifest last."""
+    layout = Layout(bars)
+    sizes = {}
+    for name in _ARRAYS:
+        # One field at a time, made where the one before was: a Panel's worth of fresh memory costs a second.
+        array = layout.flags() if name == "flags" else layout.field(name) if name in FIELDS else getattr(layout, name)
+        with (folder / f"{name}.npy").open("wb") as file:
+            np.save(file, array)
+            sizes[f"{name}.npy"] = file.tell()
+            file.flush()
+            os.fsync(file.fileno())
+        del array
+    manifest = _Manifest(format=_FORMAT, about=version, sizes=sizes, listings=bars.listings)
+    with (folder / _MANIFEST).open("wb") as file:
+        file.write(msgspec.json.encode(manifest))
+        file.flush()
+        os.fsync(file.fileno())
+    _sync(folder)
+    return folder
+
+
+def _sync(folder: Path) -> None:
+    """A folder's entries, too, are only on the disk once it is told so."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(folder: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"the Panel cache {folder} cannot be written ({error.strerror}); make room or give it to this user",
+        field="home",
+    )

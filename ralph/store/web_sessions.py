@@ -1,0 +1,33 @@
+"""Browser sessions in Postgres: hashes of their tokens and when they end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ralph.store.database import Database
+
+_SAVE = """
+    INSERT INTO web_sessions (token_sha256, expires_at)
+    VALUES ($1, $2)
+"""
+_FORGET_OLD = "DELETE FROM web_sessions WHERE expires_at < now()"
+_EXPIRY = "SELECT expires_at FROM web_sessions WHERE token_sha256 = $1"
+
+
+class WebSessions:
+    """Saves and finds sessions; the old ones go when a new one comes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save_session(self, token_sha256: bytes, expires_at: datetime) -> None:
+        """Keep a session until it expires."""
+        async with self._database.acquire() as connection, connection.transaction():
+            await connection.execute(_FORGET_OLD)
+            await connection.execute(_SAVE, token_sha256, expires_at)
+
+    async def session_expiry(self, token_sha256: bytes) -> datetime | None:
+        """When a session ends, or None where there is none."""
+        async with self._database.acquire() as connection:
+            expires_at: datetime | None = await connection.fetchval(_EXPIRY, token_sha256)
+            return expires_at

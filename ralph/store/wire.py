@@ -1,0 +1,96 @@
+"""PostgreSQL's binary COPY format, packed from numpy columns a chunk at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK_ROWS = 16_384  # about 2 MB of bars: packed in a thread in 3 ms, handed to the socket in 1
+COPY_TIMEOUT_S = 3_600.0
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, no flags, no extension
+_TRAILER = b"\xff\xff"
+_TYPES = {"int2": ">i2", "int4": ">i4", "date": ">i4", "float8": ">f8"}
+_POSTGRES_EPOCH = np.datetime64("2000-01-01", "D").astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class WireColumn:
+    """A NOT NULL column: its name in the table, its type there, its values (datetime64[D] for a date)."""
+
+    name: str
+    kind: Literal["int2", "int4", "date", "float8"]
+    values: NDArray[Any]
+
+
+class Packer:
+    """Packs ranges of rows of some columns; every row has the same size, so packing is one assignment a column."""
+
+    def __init__(self, columns: Sequence[WireColumn]) -> None:
+        self._columns = columns
+        fields: list[tuple[str, str]] = [("width", ">i2")]
+        for index, column in enumerate(columns):
+            fields += [(f"size{index}", ">i4"), (f"value{index}", _TYPES[column.kind])]
+        self._row = np.dtype(fields)
+
+    def pack(self, start: int, stop: int) -> bytes:
+        """Rows [start, stop) without header and trailer."""
+        rows = np.empty(stop - start, dtype=self._row)
+        rows["width"] = len(self._columns)
+        for index, column in enumerate(self._columns):
+            values = column.values[start:stop]
+            if column.kind == "date":
+                values = values.astype("datetime64[D]").astype(np.int64) - _POSTGRES_EPOCH
+            rows[f"size{index}"] = np.dtype(_TYPES[column.kind]).itemsize
+            rows[f"value{index}"] = values
+        return rows.tobytes()
+
+
+async def copy_columns(
+    connection: asyncpg.Connection,
+    table: str,
+    columns: Sequence[WireColumn],
+    advance: Callable[[int], None] = lambda rows: None,
+) -> None:
+    """Appends columns of equal length to a table; `advance` hears how many rows have been handed over.
+
+    Packing runs in a thread, one chunk ahead of the socket, so the event loop only passes bytes on.
+    """
+    try:
+        await connection.copy_to_table(
+            table,
+            source=_chunks(Packer(columns), len(columns[0].values), advance),
+            columns=[column.name for column in columns],
+            format="binary",
+            timeout=COPY_TIMEOUT_S,
+        )
+    except AttributeError:
+        # A COPY whose connection is lost between two chunks writes on to a transport that is gone.
+        if connection.is_closed():
+            raise asyncpg.ConnectionDoesNotExistError("the connection was lost in the middle of a COPY") from None
+        raise
+
+
+async def _chunks(packer: Packer, row_count: int, advance: Callable[[int], None]) -> AsyncIterator[bytes]:
+    yield _HEADER
+    ahead: asyncio.Task[bytes] | None = None
+    try:
+        for start in range(0, row_count, CHUNK_ROWS):
+            stop = min(start + CHUNK_ROWS, row_count)
+            rows = await (ahead or _packed(packer, start, stop))
+            ahead = _packed(packer, stop, min(stop + CHUNK_ROWS, row_count))
+            yield rows
+            advance(stop)
+    finally:
+        if ahead is not None:
+            ahead.cancel()
+    yield _TRAILER
+
+
+def _packed(packer: Packer, start: int, stop: int) -> asyncio.Task[bytes]:
+    return asyncio.create_task(asyncio.to_thread(packer.pack, start, stop))
