@@ -137,7 +137,7 @@ def _read_secret(path: Path, variable: str) -> str:
 def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
     try:
         text = path.read_bytes().decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"cannot read {path}: {error}", field="ralph.toml") from error

@@ -71,7 +71,7 @@ async def test_an_error_of_the_caller_stays_what_it_was(database: Database) -> N
             await connection.execute("SELECT * FROM nowhere")
     with pytest.raises(asyncpg.InterfaceError):
         async with database.acquire() as connection:
-            await connection.execute("SELECT $1::integer")
+            await connection.fetch("SELECT $1::integer", "one")
     await database.ping()
 
 
@@ -139,8 +139,6 @@ async def test_the_same_connections_work_again_after_both_servers_were_killed(ho
             for state in servers.states().values():
                 assert state.pid is not None
                 os.kill(state.pid, signal.SIGKILL)
-            with pytest.raises(DatabaseDown):
-                await database.ping()
             await until_heard(heard, [""])
         await database.ping()
         async with asyncio.timeout(10):

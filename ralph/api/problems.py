@@ -83,7 +83,7 @@ def from_framework(error: HTTPException) -> Problem:
         reasons = [entry for entry in error.extra or [] if isinstance(entry, dict)]
         field = str(reasons[0].get("key")) if reasons and reasons[0].get("key") else None
         detail = "; ".join(f"{entry.get('key', 'body')}: {entry.get('message')}" for entry in reasons) or error.detail
-        return problem(400, detail, "BAD_PARAMETER", field=field)
+        return problem(422, detail, "BAD_PARAMETER", field=field)
     return problem(error.status_code, error.detail or TITLES.get(error.status_code, ""))
 
 

@@ -17,7 +17,7 @@ from ralph.kernels.jit import (
     IntArray,
     kernel,
 )
-from ralph.kernels.lanes import AGE, BLOCK, ORDER, STARTED, arrange, grow, publish_row, wake
+from ralph.kernels.lanes import AGE, ORDER, STARTED, WIDE_BLOCK, arrange, grow, publish_row, wake
 from ralph.kernels.smoothing import mean_table
 
 
@@ -67,8 +67,8 @@ def _atr_last(
     height, width = close.shape
     top = height - out.shape[0]
     out[: max(0, -top)] = np.nan
-    for left in range(0, width, BLOCK):
-        right = min(left + BLOCK, width)
+    for left in range(0, width, WIDE_BLOCK):
+        right = min(left + WIDE_BLOCK, width)
         begins = first[left:right]
         lanes = arrange(begins, height)
         cursor = np.zeros(2, dtype=np.int64)

@@ -135,7 +135,7 @@ class View:
     @property
     def is_whole(self) -> bool:
         """Whether the Panel's own rows serve as they are, without a gather."""
-        return not self.shift.any()
+        return self.index == self.panel.sessions.size - 1
 
     def field(self, name: str) -> FloatArray:
         """A field [height, symbols], its last row the Session's bar; NaN above a Symbol's first."""
@@ -153,22 +153,27 @@ class View:
 
     def _gather(self, array: NDArray[Number]) -> NDArray[Number]:
         bars, height = self.panel.bar_count, self.height
-        if self.is_whole:
+        if self.is_whole and height <= bars:
             return array[bars - height :]
-        symbols = array.shape[1]
-        source = np.ascontiguousarray(array).ravel()
         empty = np.nan if array.dtype.kind == "f" else 0
-        gathered = np.empty((height, symbols), dtype=array.dtype)
-        # One row at a time: each is a small gather, and no index array as large as the field is made. A Symbol that is
-        # moved down further than its column is long has nothing there, however tall the view is.
-        top = bars - height - self.shift
-        at = top.astype(np.int64) * symbols + np.arange(symbols)
-        short_rows = max(0, -int(top.min(initial=0)))
-        for row in range(height):
-            np.take(source, np.maximum(at, 0), out=gathered[row])
-            if row < short_rows:
-                gathered[row, at < 0] = empty
-            at += symbols
-        gathered[:, ~self.traded] = empty
+        gathered = np.full((height, array.shape[1]), empty, dtype=array.dtype)
+        if self.traded.any():
+            self._take(array, gathered)
+            gathered[:, ~self.traded] = empty
         gathered.flags.writeable = False
         return gathered
+
+    def _take(self, array: NDArray[Number], gathered: NDArray[Number]) -> None:
+        """One row at a time: each is a small gather, and no index array as large as a field is made."""
+        height, symbols = gathered.shape
+        source = np.ascontiguousarray(array).ravel()
+        top = self.panel.bar_count - height - self.shift
+        at = top.astype(np.int64) * symbols + np.arange(symbols)
+        short_rows = max(0, -int(top.min()))  # in them, Symbols moved down by more than their length have nothing
+        for row in range(height):
+            if row < short_rows:
+                has_row = at >= 0
+                gathered[row, has_row] = source[at[has_row]]
+            else:
+                np.take(source, at, out=gathered[row], mode="clip")  # clip: the one mode that writes straight to out
+            at += symbols

@@ -14,7 +14,7 @@ COMPANIES_MAX = 2_400  # beyond it names could repeat
 
 # A stem is made of three of these syllables; what follows names the trade. Together they mean nothing.
 _FIRST = (
-    ("가", "Ga"), ("노", "No"), ("다", "Da"), ("루", "Ru"), ("메", "Me"), ("바", "Ba"), ("소", "So"), ("주", "Ju"),
+    ("가", "Ga"), ("호", "Ho"), ("다", "Da"), ("루", "Ru"), ("메", "Me"), ("바", "Ba"), ("소", "So"), ("주", "Ju"),
     ("제", "Je"), ("카", "Ka"), ("테", "Te"), ("페", "Pe"), ("하", "Ha"), ("미", "Mi"), ("베", "Be"),
 )  # fmt: skip
 _SECOND = (

@@ -95,7 +95,7 @@ class Database:
         except GONE as error:
             raise self._down(error) from error
         except asyncpg.InterfaceError as error:
-            if not connection.is_closed():
+            if not is_gone(connection):
                 raise  # our own mistake
             raise self._down(error) from error
         finally:
@@ -173,6 +173,14 @@ class Database:
             return f"{parts.hostname or 'its socket'}{parts.path}"
         except ValueError:
             return "that address"
+
+
+def is_gone(connection: asyncpg.Connection) -> bool:
+    """Whether a connection is lost. One of the pool's can then not even be asked: the pool took it back."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:

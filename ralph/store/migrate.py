@@ -14,6 +14,7 @@ import asyncpg
 
 import ralph
 from ralph.errors import SchemaRefused
+from ralph.store.database import is_gone
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 LOCK = 0x52616C7068  # "Ralph": the advisory lock of whoever migrates
@@ -142,7 +143,7 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
                 raise SchemaRefused(f"{migration.name} must not end its transaction itself", field=migration.name)
             await connection.execute(_RECORD, migration.version, migration.name, migration.sha256, ralph.__version__)
     except asyncpg.PostgresError as error:
-        if connection.is_closed():
+        if is_gone(connection):
             raise
         raise SchemaRefused(
             f"{migration.name} cannot be applied, and nothing of it was: {error}", field=migration.name
@@ -155,5 +156,5 @@ async def _locked(connection: asyncpg.Connection) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        if not connection.is_closed():  # with the connection the lock went too
+        if not is_gone(connection):  # with the connection the lock went too
             await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
