@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -33,12 +33,21 @@ class Goal(msgspec.Struct, frozen=True):
         return self.value >= mark if self.better == "higher" else self.value <= mark
 
 
-async def interleaved(sides: list[Callable[[], Awaitable[object]]], repetitions: int = REPETITIONS) -> list[float]:
-    """The median seconds of each side; one of each in turn, so that noise meets both alike."""
+class Side(NamedTuple):
+    """One of the things compared: its work is timed, its preparation is not."""
+
+    work: Callable[[], Awaitable[object]]
+    prepare: Callable[[], Awaitable[object]] | None = None
+
+
+async def interleaved(*sides: Side, repetitions: int = REPETITIONS) -> list[float]:
+    """The median seconds of each side; one of each in turn, so that noise meets all alike."""
     seconds: list[list[float]] = [[] for _ in sides]
     for _ in range(repetitions):
         for side, taken in zip(sides, seconds, strict=True):
+            if side.prepare is not None:
+                await side.prepare()
             started = time.perf_counter()
-            await side()
+            await side.work()
             taken.append(time.perf_counter() - started)
     return [statistics.median(taken) for taken in seconds]

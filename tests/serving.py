@@ -41,12 +41,14 @@ def ralph(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProc
 class Server:
     """A started `ralph up`; its standard error goes to a file."""
 
-    def __init__(self, home: Path, log: Path, *arguments: str, **extra: str) -> None:
+    def __init__(
+        self, home: Path, log: Path, *arguments: str, python: Path | None = None, folder: Path | None = None
+    ) -> None:
         self.home = home
         self.log = log
-        command = [sys.executable, "-m", "ralph", "up", "--port", "0", "--no-open", *arguments]
+        command = [str(python or sys.executable), "-m", "ralph", "up", "--port", "0", "--no-open", *arguments]
         with log.open("ab") as sink:
-            self.process = subprocess.Popen(command, env=environment(home, **extra), stdout=sink, stderr=sink)
+            self.process = subprocess.Popen(command, env=environment(home), stdout=sink, stderr=sink, cwd=folder)
 
     def wait_ready(self, timeout_s: float = READY_S) -> float:
         """Wait until it can serve; how long that took."""
@@ -82,9 +84,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(home: Path, *arguments: str, **extra: str) -> Iterator[Server]:
+def serving(home: Path, *arguments: str) -> Iterator[Server]:
     """A ready server, stopped at the end."""
-    server = Server(home, home.with_name(f"{home.name}.log"), *arguments, **extra)
+    server = Server(home, home.with_name(f"{home.name}.log"), *arguments)
     try:
         server.wait_ready()
         yield server

@@ -71,7 +71,7 @@ async def test_an_error_of_the_caller_stays_what_it_was(database: Database) -> N
             await connection.execute("SELECT * FROM nowhere")
     with pytest.raises(asyncpg.InterfaceError):
         async with database.acquire() as connection:
-            await connection.fetch("SELECT $1::integer", "one")
+            await connection.fetch("SELECT $1::integer")
     await database.ping()
 
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from panel_bars import assert_same
 
 from ralph.errors import DataNotFound
 from ralph.market.append import append
 from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel, sorted_bars
-from ralph.market.panel import AS_OF_VIEWS_MAX, FIELDS, HALTED, NO_BAR, Panel
+from ralph.market.panel import AS_OF_VIEWS_MAX, FIELDS, HALTED, NO_BAR
 from ralph.market.symbol import Listing, Symbol
 
 FIRST_DAY = date(2026, 1, 5)
@@ -65,16 +66,6 @@ def without_strangers(bars: BarColumns) -> BarColumns:
     present = np.unique(bars.symbol)
     listings = tuple(bars.listings[column] for column in present)
     return replace(bars, listings=listings, symbol=np.searchsorted(present, bars.symbol).astype(np.int32))
-
-
-def assert_same(panel: Panel, other: Panel) -> None:
-    """Bit by bit."""
-    assert panel.listings == other.listings
-    pairs = {name: (getattr(panel, name), getattr(other, name)) for name in ("sessions", "rows", "first", "flags")}
-    pairs |= {name: (panel.fields[name], other.fields[name]) for name in FIELDS}
-    for name, (one, two) in pairs.items():
-        assert (one.dtype, one.shape) == (two.dtype, two.shape), name
-        assert one.tobytes() == two.tobytes(), name
 
 
 @given(histories())

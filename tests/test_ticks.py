@@ -88,7 +88,7 @@ def test_an_unknown_market_or_time_is_refused() -> None:
 @pytest.mark.parametrize("market", ["KOSPI", "KOSDAQ"])
 @pytest.mark.parametrize("is_new", [False, True])
 def test_what_was_traded_lies_on_the_ladder_and_within_the_limits(shared_dir: Path, market: str, is_new: bool) -> None:
-    """All but a few in ten thousand: block trades, first days of a listing and liquidation trading follow other rules."""
+    """All but a few in ten thousand: first days of a listing and liquidation trading follow rules of their own."""
     bars = pl.read_parquet(shared_dir / "data" / "krx_marcap.parquet")
     new = pl.col("date") >= date(2023, 1, 25)
     bars = bars.filter((pl.col("market") == market) & (new if is_new else ~new) & (pl.col("volume") > 0))

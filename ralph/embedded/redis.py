@@ -76,7 +76,7 @@ class Redis:
             raise CacheDown(f"the embedded cache is not ready: {answer.decode(errors='replace').strip()}")
 
     async def _ask(self) -> bytes:
-        reader, writer = await asyncio.open_unix_connection(self._socket)
+        reader, writer = await asyncio.open_unix_connection(str(self._socket))
         try:
             writer.write(b"PING\r\n")
             return await reader.readline()

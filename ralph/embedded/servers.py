@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from ralph.embedded.home import Addresses, Holder, Home
-from ralph.embedded.placement import Kind, kind_for, placement
+from ralph.embedded.placement import Kind, kind_for, placement, sockets_for
 from ralph.embedded.postgres import Postgres
 from ralph.embedded.redis import Redis
 from ralph.embedded.supervisor import ServerState, Supervisor
@@ -72,6 +72,9 @@ class EmbeddedServers:
         async with asyncio.TaskGroup() as group:
             for supervisor in self._running.values():
                 group.create_task(supervisor.stop())
+        if (sockets := sockets_for(self._home)).parent != self._home.path:
+            with contextlib.suppress(OSError):  # missing, or in use
+                sockets.rmdir()
 
     def describe(self) -> str:
         """For `ralph doctor`: as whom Postgres runs or would run, and where."""

@@ -44,9 +44,7 @@ def ladder_on(day: date, market: str = "KOSPI") -> Ladder:
     ladders = LADDERS.get(market)
     if ladders is None:
         known = ", ".join(LADDERS)
-        raise BadParameter(
-            f"no tick sizes of the market {market!r}; known are: {known}", field="market", accepted=known
-        )
+        raise BadParameter(f"no tick sizes of the market {market!r}; known: {known}", field="market", accepted=known)
     in_force = [ladder for ladder in ladders if ladder.since <= day]
     if not in_force:
         since = f"dates from {ladders[0].since}"

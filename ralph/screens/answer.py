@@ -36,14 +36,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     extras: list[Literal["funnel", "near_misses", "sparkline"]] = msgspec.field(default_factory=list, name="with")
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why, in a sentence of each language."""
 
     en: str
     ko: str
 
 
-class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A Symbol that meets the condition. score 0-100; anomaly: a flagged bar is among those looked back on."""
 
     symbol: Symbol
@@ -55,14 +55,14 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sparkline: list[float] | None = None
 
 
-class FunnelStep(msgspec.Struct, frozen=True):
+class FunnelStep(msgspec.Struct, frozen=True, gc=False):
     """How many Symbols remain after this part and all before it."""
 
     part: str
     remaining: int
 
 
-class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
+class NearMiss(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A Symbol that fails exactly one part: its comparison that is nearest to holding, both sides, and their distance.
 
     closeness  0-100: 100 where the sides touch, 50 where they are as far apart as in the median of the last 252 bars

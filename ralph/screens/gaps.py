@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.indicators.indicator import FloatArray, Indicator, IntArray, Mode, Outputs, Params
+from ralph.indicators.indicator import FloatArray, Indicator, IntArray, Outputs, Params
 from ralph.screens.tree import Arithmetic, Field, Number, Numeric, Offset, Reading, children
 
 _FIELD_MOST = 1e18  # no price, volume or traded value of any market comes near
@@ -55,26 +55,24 @@ def last(indicator: Indicator, inputs: Mapping[str, FloatArray], first: IntArray
     gapped = np.flatnonzero(missing.sum(axis=0) > first)
     if not gapped.size:
         return found
-    stepped = _step_over(
-        indicator, {name: np.take(values, gapped, axis=1) for name, values in inputs.items()}, call.mode, params
-    )
-    for name, values in stepped.items():
+    chosen = {name: np.take(values, gapped, axis=1) for name, values in inputs.items()}
+    for name, values in _step_over(indicator, chosen, tail, call).items():
         found[name] = found[name].copy()
-        found[name][:, gapped] = values[rows - tail :]
+        found[name][:, gapped] = values
     return found
 
 
-def _step_over(indicator: Indicator, inputs: Mapping[str, FloatArray], mode: Mode, params: Params) -> Outputs:
-    """All rows of the outputs for columns whose missing bars are pushed out of the way, and NaN put back there."""
+def _step_over(indicator: Indicator, inputs: Mapping[str, FloatArray], tail: int, call: Reading) -> Outputs:
+    """The outputs for columns whose missing bars are pushed out of the way, and NaN put back there."""
     missing: NDArray[np.bool_] = np.isnan(inputs["source"])
     rows = missing.shape[0]
-    order = np.argsort(~missing, axis=0, kind="stable")
-    packed = {name: np.ascontiguousarray(np.take_along_axis(values, order, axis=0)) for name, values in inputs.items()}
-    first = missing.sum(axis=0).astype(np.int32)
+    first = missing.sum(axis=0, dtype=np.int32)
+    # Where each bar goes: missing ones to the top, the others below them, in order.
+    place = np.where(missing, missing.cumsum(axis=0), first + (~missing).cumsum(axis=0)) - 1
+    packed = {name: np.empty_like(values) for name, values in inputs.items()}
+    for name, values in inputs.items():
+        np.put_along_axis(packed[name], place, values, axis=0)
     outputs: Outputs = {}
-    for name, values in indicator.last(packed, first, rows, mode, params).items():
-        spread = np.full(missing.shape, np.nan)
-        np.put_along_axis(spread, order, values, axis=0)
-        spread[missing] = np.nan
-        outputs[name] = spread
+    for name, values in indicator.last(packed, first, rows, call.mode, indicator.bind(dict(call.params))).items():
+        outputs[name] = np.where(missing[-tail:], np.nan, np.take_along_axis(values, place[-tail:], axis=0))
     return outputs

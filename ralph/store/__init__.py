@@ -1,1 +1,1 @@
-""""""
+"""Postgres and the files beside it: SQL stands next to its callers."""

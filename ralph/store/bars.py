@@ -36,7 +36,8 @@ ORDER BY code COLLATE "C"
 # No join and no order: ids of a workspace lie close together and strangers among them are dropped here; merging the
 # yearly partitions by key would cost Postgres more than all the rest.
 _BARS = """
-SELECT symbol_id, session_on, open, high, low, close, volume, value, flags
+SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags,
+       open, high, low, close, volume, value
   FROM bars_daily
  WHERE symbol_id BETWEEN $1 AND $2
    AND session_on >= $3
@@ -51,39 +52,30 @@ SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on,
 """
 
 _BARS_OF_SYMBOL = """
-  SELECT symbol_id, session_on, open, high, low, close, volume, value, flags
+  SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags,
+         open, high, low, close, volume, value
     FROM bars_daily
    WHERE symbol_id = $1
      AND session_on BETWEEN $2 AND $3
 ORDER BY session_on
 """
 
-_COLUMNS = (
-    ("symbol_id", ">i4"),
-    ("session_on", ">i4"),
-    ("open", ">f8"),
-    ("high", ">f8"),
-    ("low", ">f8"),
-    ("close", ">f8"),
-    ("volume", ">f8"),
-    ("value", ">f8"),
-    ("flags", ">i2"),
-)
-_VALUES = ("open", "high", "low", "close", "volume", "value", "flags")
-
 # A row of COPY BINARY: the number of columns, then each value behind its length. No column can be NULL, so that all
-# rows have one size and one pattern of lengths.
+# rows have one size. Symbol, day and flags travel as one number, as every column of a row costs Postgres a call.
+_PRICES = ("open", "high", "low", "close", "volume", "value")
 _ROW = np.dtype(
-    [("count", ">i2"), *(pair for name, kind in _COLUMNS for pair in ((f"{name}_length", ">i4"), (name, kind)))]
+    [("count", ">i2"), ("key_length", ">i4"), ("key", ">i8")]
+    + [pair for name in _PRICES for pair in ((f"{name}_length", ">i4"), (name, ">f8"))]
 )
-_KEPT_AS = {name: "u1" if name == "flags" else kind.replace(">", "=") for name, kind in _COLUMNS}
-_LENGTHS = tuple((f"{name}_length", np.dtype(kind).itemsize) for name, kind in _COLUMNS)
+_WIDTH = 8  # of every value
+_LENGTHS = ("key_length", *(f"{name}_length" for name in _PRICES))
+_KEPT_AS = {"symbol_id": "i4", "day": "i4", **dict.fromkeys(_PRICES, "f8"), "flags": "u1"}
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _HEADER_BYTES = len(_SIGNATURE) + 8
 _TRAILER = b"\xff\xff"
 _STRANGER = -1
 _ID_MAX = 2**31 - 1
-_EPOCH = np.datetime64("2000-01-01", "D")  # where Postgres counts its days from
+_EPOCH = np.datetime64("0001-01-01", "D")  # where the queries count their days from
 
 
 async def load_columns(connection: Connection, workspace: str, since: date = date.min) -> BarColumns:
@@ -163,10 +155,12 @@ class _Rows:
         rows = np.frombuffer(buffer, dtype=_ROW, count=count, offset=begin)
         self._cut = buffer[begin + count * _ROW.itemsize :]
         assert not last or self._cut == _TRAILER, "COPY BINARY ends with its trailer"
-        assert all((rows[name] == length).all() for name, length in _LENGTHS), "a column is NULL or of another type"
+        assert all((rows[name] == _WIDTH).all() for name in _LENGTHS), "a column is NULL or of another type"
         self._make_room(self._count + count)
+        key = rows["key"].astype(np.int64)
+        values = {"symbol_id": key >> 32, "day": key >> 8 & 0xFFFFFF, "flags": key & 0xFF}
         for name, column in self._columns.items():
-            column[self._count : self._count + count] = rows[name]
+            column[self._count : self._count + count] = rows[name] if name in _PRICES else values[name]
         self._count += count
 
     def _make_room(self, needed: int) -> None:
@@ -192,8 +186,8 @@ class _Rows:
         return BarColumns(
             tuple(listings),
             column,
-            _EPOCH + taken.pop("session_on").astype("timedelta64[D]"),
-            *(taken.pop(name) for name in _VALUES),
+            _EPOCH + taken.pop("day").astype("timedelta64[D]"),
+            *(taken.pop(name) for name in (*_PRICES, "flags")),
         )
 
 

@@ -15,7 +15,7 @@ CHUNK_ROWS = 16_384  # about 2 MB of bars: packed in a thread in 3 ms, handed to
 COPY_TIMEOUT_S = 3_600.0
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, no flags, no extension
 _TRAILER = b"\xff\xff"
-_TYPES = {"int2": ">i2", "int4": ">i4", "date": ">i4", "float8": ">f8"}
+_TYPES = {"bool": "?", "int2": ">i2", "int4": ">i4", "date": ">i4", "float8": ">f8"}
 _POSTGRES_EPOCH = np.datetime64("2000-01-01", "D").astype(np.int64)
 
 
@@ -24,7 +24,7 @@ class WireColumn:
     """A NOT NULL column: its name in the table, its type there, its values (datetime64[D] for a date)."""
 
     name: str
-    kind: Literal["int2", "int4", "date", "float8"]
+    kind: Literal["bool", "int2", "int4", "date", "float8"]
     values: NDArray[Any]
 
 

@@ -1,0 +1,106 @@
+"""H6 and H8: an uncached screen over a whole market, and the time until a started server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from benchmarks.goal import REPETITIONS, Goal
+from benchmarks.market import embedded, random_bars
+from ralph.embedded.servers import EmbeddedServers
+from ralph.market.rules import simulated_bars
+from ralph.store.database import Database
+from ralph.store.ingest import import_bars
+from ralph.store.migrate import migrate
+
+SYMBOLS, SESSIONS = 2_800, 500
+PORT = 18_420
+START_S = 60.0
+SCREENS = (
+    "rsi({n}) < 30 and close > sma({m})",
+    "close > sma({n}) and close > sma({m}) and volume > 2 * sma(volume, 20)",
+    "close crosses_above sma({m}) and adx({n}) > 20",
+    "macd({n}, {m}, 9).hist > 0 and close > ema({m})",
+    "close > highest(high, {m})[1] and atr({n}) / close < 5%",
+    "stoch({n}, 3, 3).k < 20 and bb({m}, 2).lower > close",
+)
+"""Up to four indicators each; the periods change with every call, so that nothing could be cached."""
+
+
+async def measure() -> list[Goal]:
+    """H6 and H8 over real HTTP, with the server in a process of its own."""
+    async with embedded() as (folder, servers):
+        await _fill(servers)
+        starts = [_start_time(folder, servers) for _ in range(REPETITIONS)]
+        with _serving(folder, servers) as client:
+            _wait(client, "/health/ready")
+            _ask(client, len(SCREENS))  # the first calls touch memory for the first time
+            milliseconds = _ask(client, 300)
+    return [
+        Goal("H6", float(np.percentile(milliseconds, 99)), 20, 8, "lower", "ms"),
+        Goal("H8", statistics.median(starts), 1.5, 1.0, "lower", "s"),
+    ]
+
+
+async def _fill(servers: EmbeddedServers) -> None:
+    database = Database()
+    await database.connect(servers.database_url)
+    async with database.acquire() as connection:
+        await migrate(connection)
+        bars = await asyncio.to_thread(random_bars, SYMBOLS, SESSIONS)
+        await import_bars(connection, "main", simulated_bars(bars, "benchmark"))
+    await database.close()
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, servers: EmbeddedServers) -> Iterator[httpx.Client]:
+    """`ralph serve` on a home of its own, so that it holds nothing of ours."""
+    home = folder / "served"
+    urls = {"RALPH_DATABASE_URL": servers.database_url, "RALPH_REDIS_URL": servers.redis_url, "RALPH_HOME": str(home)}
+    command = [sys.executable, "-m", "ralph", "serve", "--port", str(PORT), "--no-open", "--no-demo"]
+    process = subprocess.Popen(command, env={**os.environ, **urls}, stderr=subprocess.DEVNULL)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=30) as client:
+            _wait(client, "/health/live")
+            client.headers["Authorization"] = f"Bearer {(home / 'owner.key').read_text().strip()}"
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _start_time(folder: Path, servers: EmbeddedServers) -> float:
+    started = time.perf_counter()
+    with _serving(folder, servers):
+        return time.perf_counter() - started
+
+
+def _wait(client: httpx.Client, path: str) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if client.get(path).status_code == 200:
+                return
+        time.sleep(0.005)
+    raise TimeoutError(f"{path} gave no 200 within {START_S} s")
+
+
+def _ask(client: httpx.Client, count: int) -> list[float]:
+    """The server's own milliseconds for each of many different screens."""
+    taken = []
+    for index in range(count):
+        text = SCREENS[index % len(SCREENS)].format(n=5 + index % 37, m=20 + index % 181)
+        response = client.post("/api/v1/screens/run", json={"expression": text, "limit": 100})
+        response.raise_for_status()
+        taken.append(response.json()["timing_ms"])
+    return taken
