@@ -64,12 +64,12 @@ class Server:
     @property
     def url(self) -> str:
         """Where it serves; StopIteration until it has said so."""
-        return next(iter(_URL.findall(self.log.read_text())[-1:]))
+        return str(next(iter(_URL.findall(self.log.read_text())[-1:])))
 
     @property
     def link(self) -> str:
         """The one-time link it printed."""
-        return re.findall(r"http://\S+/\?t=\S+", self.log.read_text())[-1]
+        return str(re.findall(r"http://\S+/\?t=\S+", self.log.read_text())[-1])
 
     def client(self, **options: Any) -> httpx.Client:
         """A client with the owner's key."""

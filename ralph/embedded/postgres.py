@@ -22,6 +22,9 @@ USER = DATABASE = "ralph"
 INITDB_S = 120.0
 PING_S = 5.0
 
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg makes of a server that dies while it is asked."""
+
 AT_CREATION = {
     "checkpoint_completion_target": "0.9",
     "checkpoint_timeout": "15min",
@@ -95,7 +98,7 @@ class Postgres:
                     await self._make_database()
                     self._complete = True
                 await self._ask(DATABASE, "SELECT 1")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except LOST as error:
             raise DatabaseDown(f"the embedded database does not answer: {error or 'no answer in time'}") from error
 
     def _settle(self) -> Placement:

@@ -137,11 +137,18 @@ class Supervisor:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._check_interval_s)
-            assert self._process is not None
-            if self._process.exit_code is not None:
-                await self._restart(f"ended with {self._process.exit_code}")
-            else:
-                await self._listen(self._process)
+            try:
+                await self._look()
+            except Exception:
+                # Whatever it was, a server nobody watches any more would be worse.
+                _log.exception("%s could not be looked after", self._server.name)
+
+    async def _look(self) -> None:
+        assert self._process is not None
+        if self._process.exit_code is not None:
+            await self._restart(f"ended with {self._process.exit_code}")
+        else:
+            await self._listen(self._process)
 
     async def _listen(self, process: Process) -> None:
         try:

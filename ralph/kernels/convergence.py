@@ -6,7 +6,7 @@ import numpy as np
 
 from ralph.kernels import smoothing
 from ralph.kernels.jit import CUBE_OUT, PANEL, ROWS, SERIES, SERIES_OUT, VOID, WHOLE, FloatArray, IntArray, kernel
-from ralph.kernels.lanes import AGE, BLOCK, ORDER, STARTED, arrange, grow, publish_row, wake
+from ralph.kernels.lanes import AGE, BLOCK, arrange, grow, publish_row, wake
 from ralph.kernels.smoothing import mean_table, smooth_row
 
 FAST, SLOW, SIGNAL = 0, 1, 2
@@ -35,8 +35,7 @@ def _macd_last(
         apart = np.zeros(right - left)
         for row in range(height):
             now = values[row, left:right]
-            for place in range(wake(row, begins, lanes, cursor), cursor[STARTED]):
-                means[:, lanes[ORDER, place]] = 0.0
+            wake(row, begins, lanes, cursor)
             grow(now, tables, lanes, cursor, keep)
             smooth_row(now, keep[FAST], means[FAST])
             smooth_row(now, keep[SLOW], means[SLOW])

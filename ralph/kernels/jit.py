@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -23,7 +24,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
 CountArray: TypeAlias = NDArray[np.int64]
 
-CACHE_VERSIONS_MAX = 4  # compiled forms of older sources kept beside ours; the oldest are deleted
+CACHE_VERSIONS_MAX = 4  # compiled forms of other sources are kept beside ours up to this; the oldest are deleted
+DIGITS = 12  # of the sources' digest, hexadecimal
 
 VOID = types.void
 WHOLE = types.int64
@@ -58,12 +60,14 @@ def _cache_bases(configured: str) -> Iterator[Path]:
     if configured:
         yield Path(configured)
     yield Path(__file__).parent / "__pycache__"
-    yield Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "ralph"
-    yield Path(tempfile.gettempdir()) / f"ralph-{os.getuid()}"
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        yield Path(cache)
+    with contextlib.suppress(RuntimeError):  # no home is known
+        yield Path.home() / ".cache"
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether only this user can write here: compiled code is loaded from it, and /tmp belongs to everyone."""
+    """Whether only this user can write here: compiled code is loaded from it."""
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
 
@@ -82,26 +86,39 @@ def _source_digest() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()[:DIGITS]
 
 
-def _forget_old(versions: Path) -> None:
-    def age(folder: Path) -> float:
-        return folder.stat().st_mtime if folder.exists() else 0.0
+def _forget_old(chosen: Path) -> None:
+    """Delete the oldest of the other versions. Only folders with names as we make them: others may live here too."""
 
-    for folder in sorted(versions.iterdir(), key=age, reverse=True)[CACHE_VERSIONS_MAX:]:
+    def made_at(folder: Path) -> float:
+        with contextlib.suppress(OSError):  # another process forgets them at the same time
+            return folder.stat().st_mtime
+        return 0.0
+
+    others = [folder for folder in chosen.parent.glob("[0-9a-f]" * DIGITS) if folder != chosen]
+    for folder in sorted(others, key=made_at, reverse=True)[CACHE_VERSIONS_MAX - 1 :]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def choose_cache(configured: str) -> Path:
+def choose_cache(configured: str) -> Path | None:
     """The folder compiled kernels are kept in: the first writable of NUMBA_CACHE_DIR, beside the sources, the user's
-    cache, the temporary folder; a fresh temporary one where none is."""
-    name = f"kernels/{_source_digest()}"
+    cache; None where none is."""
+    name = f"ralph-kernels/{_source_digest()}"
     for base in _cache_bases(configured):
         if _writable(base / name):
-            _forget_old((base / name).parent)
+            _forget_old(base / name)
             return base / name
-    return Path(tempfile.mkdtemp(prefix="ralph-kernels-"))
+    return None
 
 
-numba.config.CACHE_DIR = str(choose_cache(os.environ.get("NUMBA_CACHE_DIR", "")))
+def _use_cache() -> tempfile.TemporaryDirectory[str] | None:
+    """Numba refuses to compile with `cache=True` when it may write nowhere: then a folder for this process only."""
+    chosen = choose_cache(os.environ.get("NUMBA_CACHE_DIR", ""))
+    fallback = tempfile.TemporaryDirectory(prefix="ralph-kernels-") if chosen is None else None
+    numba.config.CACHE_DIR = str(chosen) if fallback is None else fallback.name
+    return fallback
+
+
+_FALLBACK = _use_cache()  # deleted with the process

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ralph.kernels.jit import PANEL, PANEL_OUT, ROWS, SERIES, SERIES_OUT, VOID, WHOLE, FloatArray, IntArray, kernel
-from ralph.kernels.lanes import AGE, BLOCK, ORDER, STARTED, arrange, grow, publish_row, wake
+from ralph.kernels.lanes import AGE, BLOCK, arrange, grow, publish_row, wake
 
 
 def mean_table(period: int, alpha: float, skip: int = 0) -> FloatArray:
@@ -16,7 +16,11 @@ def mean_table(period: int, alpha: float, skip: int = 0) -> FloatArray:
 
 @kernel(VOID, SERIES, SERIES, SERIES_OUT)
 def smooth_row(values: FloatArray, keep: FloatArray, mean: FloatArray) -> None:
-    """A flat column stays exactly at its value; keep 0 takes the value itself; a missing value changes nothing."""
+    """A flat column stays exactly at its value; a missing value changes nothing.
+
+    Keep 0 takes the value itself: what stood above a column's first row is gone with its first value, and an infinite
+    one never entered (its product with 0 is NaN).
+    """
     for lane in range(mean.size):
         moved = values[lane] + keep[lane] * (mean[lane] - values[lane])
         mean[lane] = moved if moved == moved else mean[lane]
@@ -50,8 +54,7 @@ def _smooth_last(values: FloatArray, first: IntArray, table: FloatArray, ready: 
         mean = np.zeros(right - left)
         for row in range(height):
             now = values[row, left:right]
-            for place in range(wake(row, begins, lanes, cursor), cursor[STARTED]):
-                mean[lanes[ORDER, place]] = 0.0
+            wake(row, begins, lanes, cursor)
             grow(now, table, lanes, cursor, keep)
             smooth_row(now, keep[0], mean)
             if row >= top:

@@ -61,7 +61,7 @@ ORDER BY session_on
 """
 
 # A row of COPY BINARY: the number of columns, then each value behind its length. No column can be NULL, so that all
-# rows have one size. Symbol, day and flags travel as one number, as every column of a row costs Postgres a call.
+# rows have one size. Symbol, day and flags (8 bits, as in the Panel) travel as one number: every column costs a call.
 _PRICES = ("open", "high", "low", "close", "volume", "value")
 _ROW = np.dtype(
     [("count", ">i2"), ("key_length", ">i4"), ("key", ">i8")]
