@@ -143,7 +143,7 @@ def test_arrays_that_do_not_fit_are_named(bars: Bars) -> None:
         (["x"] * 60, "low must"),
     ):
         with pytest.raises(BadParameter, match=says):
-            indicators.series("sma", **{**bars, "low": bad})  # type: ignore[arg-type]
+            indicators.series("sma", **{**bars, "low": bad})
 
 
 def test_numpy_numbers_are_numbers() -> None:

@@ -110,7 +110,8 @@ def _random(kind: str) -> Bars:
     if kind == "constant":
         step[:] = 0.0
     close: NDArray[np.float64] = 10_000.7 * np.exp(np.cumsum(step))
-    high, low = close * (1 + 0.01 * random.random(size)), close * (1 - 0.01 * random.random(size))
+    high: NDArray[np.float64] = close * (1 + 0.01 * random.random(size))
+    low: NDArray[np.float64] = close * (1 - 0.01 * random.random(size))
     if kind in ("limits", "constant"):
         high[35:60], low[35:60] = close[35:60], close[35:60]
     if kind == "constant":
@@ -118,10 +119,10 @@ def _random(kind: str) -> Bars:
     bars: Bars = {"high": high, "low": low, "close": close}
     if kind == "ticks":
         bars = {name: np.asarray(np.round(values / 500) * 500, np.float64) for name, values in bars.items()}
-    bars["source"] = bars["close"].copy()
+    bars["source"] = np.array(bars["close"], np.float64)
     if kind == "gaps":
         bars["source"][[0, 1, 2, 40, 41, 90, 120]] = np.nan
-    bars["volume"] = random.integers(0, 4, size) * 1_000.0
+    bars["volume"] = np.asarray(random.integers(0, 4, size) * 1_000, np.float64)
     return bars
 
 

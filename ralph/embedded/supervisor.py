@@ -139,8 +139,7 @@ class Supervisor:
             await asyncio.sleep(self._check_interval_s)
             try:
                 await self._look()
-            except Exception:
-                # Whatever it was, a server nobody watches any more would be worse.
+            except Exception:  # noqa: BLE001  # whatever it was, a server nobody watches would be worse
                 _log.exception("%s could not be looked after", self._server.name)
 
     async def _look(self) -> None:

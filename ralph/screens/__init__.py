@@ -1,7 +1,7 @@
 """Screens: conditions over the market, as text.
 
-parser (tokens, calls) reads the text into the typed tree; writing turns a tree into text again; evaluation (gaps,
-blocks) plans and computes it over many Symbols; scoring, reasons and nearness explain; running puts it together.
+parser (tokens, calls) reads the text into the typed tree; writing turns a tree into text again; evaluation (blocks)
+plans and computes it over many Symbols; scoring, reasons and nearness explain; running puts it together.
 """
 
 from ralph.screens.answer import Answer, FunnelStep, Match, NearMiss, Reason, Request

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from ralph.indicators.indicator import Indicator
 from ralph.indicators.sources import MEANS
 from ralph.market.panel import View
-from ralph.screens import gaps
 from ralph.screens.catalogue import indicators
 from ralph.screens.tree import (
     All,
@@ -101,9 +100,7 @@ class Evaluation:
             self.want(node, self._input_rows(whole, tail))
 
     def _input_rows(self, whole: Reading, tail: int) -> int:
-        """How many rows of its inputs an indicator needs; all of them where the source may have missing bars inside."""
-        if whole.source is not None and gaps.possible(whole.source):
-            return self._height
+        """How many rows of its inputs an indicator needs; all of them where it remembers."""
         indicator = indicators()[whole.indicator]
         reach = indicator.reach(tail, whole.mode, indicator.bind(dict(whole.params)))
         return self._height if reach is None else min(max(reach, tail), self._height)
@@ -155,7 +152,9 @@ class Evaluation:
             inputs = {name: self.number(node, rows) for name, node in _inputs(whole).items()}
             first = np.clip(self._first - (self._height - rows), 0, rows).astype(np.int32)
             indicator = indicators()[whole.indicator]
-            computed = gaps.last(indicator, inputs, first, tail, whole)
+            if whole.source is not None and not isinstance(whole.source, Field):
+                first = np.maximum(first, _first_value(inputs["source"]))
+            computed = indicator.last(inputs, first, tail, whole.mode, indicator.bind(dict(whole.params)))
             found = self._outputs[whole] = {name: _finite(values) for name, values in computed.items()}
         return found
 
@@ -255,3 +254,10 @@ def _some(masks: Sequence[BoolArray]) -> BoolArray:
     for mask in masks[1:]:
         joined = joined | mask
     return joined
+
+
+def _first_value(source: FloatArray) -> NDArray[np.int32]:
+    """The row of each column's first number; the count of rows where it has none."""
+    missing = np.isnan(source)
+    first: NDArray[np.int32] = np.where(missing.all(axis=0), source.shape[0], missing.argmin(axis=0)).astype(np.int32)
+    return first

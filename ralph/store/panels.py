@@ -16,8 +16,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -35,6 +37,7 @@ _NEW = ".new-"
 _LOCK = ".lock"
 _LOCK_POLL_S = 0.05
 _LOCK_WAIT_S = 300.0  # a rebuild takes seconds; whoever takes longer hangs
+_WRITERS = 2  # threads that make and write fields while Postgres, done with its part, rests
 _ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS)
 
 # Versions count up from 0 in every database: what tells two of them apart is the cluster, its timeline (which a
@@ -185,23 +188,29 @@ def _is_whole(folder: Path, manifest: _Manifest) -> bool:
 def _write(folder: Path, bars: BarColumns, version: _Version) -> Path:
     """The Panel of these bars, on the disk when this returns; the manifest last."""
     layout = Layout(bars)
-    sizes = {}
-    for name in _ARRAYS:
-        # One field at a time, made where the one before was: a Panel's worth of fresh memory costs a second.
+
+    def write_array(name: str) -> int:
         array = layout.flags() if name == "flags" else layout.field(name) if name in FIELDS else getattr(layout, name)
         with (folder / f"{name}.npy").open("wb") as file:
             np.save(file, array)
-            sizes[f"{name}.npy"] = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-        del array
+            return _finish(file)
+
+    # Each field is made, written and let go: a whole Panel of fresh memory at once would cost a second more.
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        sizes = {f"{name}.npy": size for name, size in zip(_ARRAYS, writers.map(write_array, _ARRAYS), strict=True)}
     manifest = _Manifest(format=_FORMAT, about=version, sizes=sizes, listings=bars.listings)
     with (folder / _MANIFEST).open("wb") as file:
         file.write(msgspec.json.encode(manifest))
-        file.flush()
-        os.fsync(file.fileno())
+        _finish(file)
     _sync(folder)
     return folder
+
+
+def _finish(file: BinaryIO) -> int:
+    """The size of a file, which is on the disk when this returns."""
+    file.flush()
+    os.fsync(file.fileno())
+    return file.tell()
 
 
 def _sync(folder: Path) -> None:
