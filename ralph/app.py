@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -185,6 +186,9 @@ class Application:
         with _timed() as took:
             await warming
         self._note("kernels", "warm")
+        # What was made until now stays for good: a full collection need not walk it, in the middle of an answer.
+        gc.collect()
+        gc.freeze()
         self._say.link(f"{url}/?t={self._access.new_link()}")
 
     def _spawn(self, work: Coroutine[None, None, None], http: _HttpServer) -> None:

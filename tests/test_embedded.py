@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 
 from ralph.embedded import placement
+from ralph.embedded.child import stop_stray
 from ralph.embedded.home import Home
 from ralph.embedded.placement import SOCKET_PATH_MAX, kind_for, sockets_for
-from ralph.embedded.processes import stop_stray
 from ralph.embedded.servers import EmbeddedServers, describe, reach_servers
 from ralph.errors import HomeInUse, Misconfigured
 from ralph.store.cache import Cache

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from ralph.embedded import home as home_module
+from ralph.embedded.child import Child
 from ralph.embedded.home import Home
 from ralph.embedded.placement import Kind, kind_for, placement
-from ralph.embedded.processes import Process
 from ralph.embedded.redis import Redis
 from ralph.embedded.servers import EmbeddedServers
 from ralph.embedded.supervisor import Supervisor
@@ -209,7 +209,7 @@ async def test_a_postgres_left_running_by_an_earlier_ralph_is_stopped_first(home
     place = placement(home, kind_for(home))
     socket = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={place.sockets}"]
     command: list[str | Path] = [place.programs / "bin" / "postgres", "-D", place.data, *socket]
-    stray = Process(command, place.way, signal.SIGINT, home_path / "log" / "stray.log")
+    stray = Child(command, place.way, signal.SIGINT, home_path / "log" / "stray.log")
     await until(lambda: (place.data / "postmaster.pid").exists())
     async with started(home_path) as servers:
         assert stray.exit_code is not None

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 from ralph.embedded.binaries import postgres_install
-from ralph.embedded.processes import environment, guarded
+from ralph.embedded.child import environment, guarded
 
 PROBE_S = 10.0
 

@@ -12,15 +12,17 @@ from urllib.parse import quote
 import asyncpg
 
 from ralph.embedded.binaries import POSTGRES_MAJOR
+from ralph.embedded.child import Child, Steps, last_words, stop_stray
 from ralph.embedded.home import Home
 from ralph.embedded.placement import Kind, Placement, kind_for, make_folders, placement
-from ralph.embedded.processes import Process, Steps, last_words, stop_stray
 from ralph.errors import DatabaseDown, Misconfigured
 
 PORT = 5432  # only the name of the socket; nothing listens on a network
 USER = DATABASE = "ralph"
 INITDB_S = 120.0
 PING_S = 5.0
+CLEAR_S = 10.0
+CLEAR_PAUSE_S = 0.05
 
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg makes of a server that dies while it is asked."""
@@ -77,7 +79,7 @@ class Postgres:
             await self._create_data()
         (place.sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)  # its writer is gone, its id may be reused
 
-    def launch(self) -> Process:
+    def launch(self) -> Child:
         """Start it; it answers a little later."""
         command: list[str | Path] = [
             self.place.programs / "bin" / "postgres",
@@ -88,7 +90,7 @@ class Postgres:
             *("-c", "unix_socket_permissions=0700"),
             *("-c", "logging_collector=off"),
         ]
-        return Process(command, self.place.way, signal.SIGINT, self.log)
+        return Child(command, self.place.way, signal.SIGINT, self.log)
 
     async def ping(self) -> None:
         """DatabaseDown unless it answers. The first answer also finds, or makes, the database."""
@@ -147,7 +149,7 @@ class Postgres:
         """Run initdb beside the data folder and move the result into place: never half a folder."""
         place = self.place
         draft = place.data.with_name("postgres.new")
-        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+        await _clear(draft)
         draft.mkdir(0o700)
         draft.chmod(0o700)
         os.chown(draft, place.uid, place.gid)
@@ -159,7 +161,7 @@ class Postgres:
             *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
             *settings,
         ]
-        process = Process(command, place.way, signal.SIGKILL, log)
+        process = Child(command, place.way, signal.SIGKILL, log)
         try:
             await process.wait(INITDB_S)
         finally:
@@ -174,6 +176,16 @@ class Postgres:
                 "if that folder is a mount, mount the whole home instead",
                 field="home",
             ) from error
+
+
+async def _clear(draft: Path) -> None:
+    """Remove what an interrupted creation left; its last process may still be writing there for a moment."""
+    deadline = asyncio.get_running_loop().time() + CLEAR_S
+    while await asyncio.to_thread(draft.exists):
+        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+        if asyncio.get_running_loop().time() > deadline:
+            raise Misconfigured(f"{draft} is left of an interrupted start; remove it", field="home")
+        await asyncio.sleep(CLEAR_PAUSE_S)
 
 
 def _list_item(folder: Path) -> str:

@@ -8,9 +8,9 @@ import signal
 from urllib.parse import quote
 
 from ralph.embedded.binaries import redis_server
+from ralph.embedded.child import Child, Steps, stop_stray
 from ralph.embedded.home import Home
 from ralph.embedded.placement import private_folder, sockets_for
-from ralph.embedded.processes import Process, Steps, stop_stray
 from ralph.errors import CacheDown, Misconfigured
 
 MEMORY_MAX = "256mb"  # at the limit writes are refused: what is here can be rebuilt, but must not vanish unnoticed
@@ -47,7 +47,7 @@ class Redis:
         private_folder(self._sockets, os.geteuid(), os.getegid())
         await stop_stray(self._folder / "redis.pid", self._folder, self.stop_steps)
 
-    def launch(self) -> Process:
+    def launch(self) -> Child:
         """Start it; it answers a little later."""
         settings = {
             "port": "0",
@@ -63,7 +63,7 @@ class Redis:
             "maxmemory-policy": "noeviction",
         }
         command = [str(redis_server()), *(part for name, value in settings.items() for part in (f"--{name}", value))]
-        return Process(command, "own", signal.SIGTERM, self.log)
+        return Child(command, "own", signal.SIGTERM, self.log)
 
     async def ping(self) -> None:
         """CacheDown unless it answers."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ralph.embedded.processes import Process, Steps, last_words
+from ralph.embedded.child import Child, Steps, last_words
 from ralph.errors import Misconfigured, RalphError, Unavailable
 
 _log = logging.getLogger("ralph.embedded")
@@ -56,7 +56,7 @@ class Server(Protocol):
     async def prepare(self) -> None:
         """Make folders, clear leftovers."""
 
-    def launch(self) -> Process:
+    def launch(self) -> Child:
         """Start the process."""
 
     async def ping(self) -> None:
@@ -74,7 +74,7 @@ class Supervisor:
         self._server = server
         self._check_interval_s = check_interval_s
         self._hung_after_s = hung_after_s
-        self._process: Process | None = None
+        self._process: Child | None = None
         self._watching: asyncio.Task[None] | None = None
         self._backoff_s = BACKOFF_FIRST_S
         self.state = ServerState("stopped", datetime.now(UTC))
@@ -121,7 +121,7 @@ class Supervisor:
             _log.info("%s did not start, trying again: %s", self._server.name, words)
             await asyncio.sleep(RETRY_PAUSE_S)
 
-    async def _ready(self, process: Process) -> bool:
+    async def _ready(self, process: Child) -> bool:
         """True when it answers, False when it ended."""
         deadline = asyncio.get_running_loop().time() + READY_S
         pause_s, pause_max_s = READY_POLL_S
@@ -149,7 +149,7 @@ class Supervisor:
         else:
             await self._listen(self._process)
 
-    async def _listen(self, process: Process) -> None:
+    async def _listen(self, process: Child) -> None:
         try:
             await self._server.ping()
         except Unavailable as error:

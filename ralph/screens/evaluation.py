@@ -124,7 +124,7 @@ class Evaluation:
                 rows = self._view.field(name)[self._height - tail :]
                 return rows if self._columns is None else np.take(rows, self._columns, axis=1)
             case Reading(output=output):
-                return self._output(_whole(node))[output][-tail:]
+                return _finite(self._output(_whole(node))[output][-tail:])
             case Arithmetic():
                 return _finite(_arithmetic(node.op, self.number(node.left, tail), self.number(node.right, tail)))
             case Negative(operand=operand):
@@ -155,7 +155,7 @@ class Evaluation:
             if whole.source is not None and not isinstance(whole.source, Field):
                 first = np.maximum(first, _first_value(inputs["source"]))
             computed = indicator.last(inputs, first, tail, whole.mode, indicator.bind(dict(whole.params)))
-            found = self._outputs[whole] = {name: _finite(values) for name, values in computed.items()}
+            found = self._outputs[whole] = dict(computed)
         return found
 
     def truth(self, node: Condition, tail: int = 1) -> Truth:

@@ -9,7 +9,7 @@ import numpy as np
 from ralph.market.panel import View
 from ralph.screens.answer import NEAR_MISSES_MAX, NearMiss
 from ralph.screens.evaluation import IndexArray, Truth
-from ralph.screens.reasons import reason
+from ralph.screens.reasons import Wording
 from ralph.screens.scoring import atoms, measure
 from ralph.screens.tree import Comparison, Condition, settled
 
@@ -49,7 +49,7 @@ def _of_part(view: View, columns: IndexArray, part: Condition) -> list[NearMiss]
                 rhs=right,
                 distance=abs(left - right),
                 closeness=100.0 - float(points[place]),
-                reason=reason(each[row], left, right),
+                reason=Wording(each[row]).reason(left, right),
             )
         )
     return misses

@@ -7,7 +7,7 @@ import math
 from ralph.screens.answer import Reason
 from ralph.screens.scoring import Atom, sides
 from ralph.screens.tree import Comparison, Crossing, Not, Number, Numeric
-from ralph.screens.writing import CANONICAL, KOREAN, write
+from ralph.screens.writing import CANONICAL, KOREAN, Words, write
 
 _DIGITS = 3  # significant figures at first; as many more as two unequal figures need to differ
 _DIGITS_MAX = 17
@@ -16,25 +16,38 @@ _ENGLISH_CROSSINGS = {"above": "crosses above", "below": "crosses below"}
 _KOREAN_CROSSINGS = {"above": "상향 돌파", "below": "하향 이탈"}
 
 
-def reason(atom: Atom, left: float, right: float) -> Reason:
-    """`rsi(14) 28.3 < 30` and the like: each side with its value, a plain number as it is."""
-    near, far = sides(atom)
-    near_figure, far_figure = figures(left, right)
-    english = [_side(near, near_figure), _side(far, far_figure)]
-    korean = [_side(near, near_figure, korean=True), _side(far, far_figure, korean=True)]
+class Wording:
+    """How one comparison or crossing is said: worded once, filled with the figures of each match."""
+
+    def __init__(self, atom: Atom) -> None:
+        english, korean = _forms(atom)
+        near, far = sides(atom)
+        self._english = english.format(_side(near, CANONICAL, 0), _side(far, CANONICAL, 1))
+        self._korean = korean.format(_side(near, KOREAN, 0), _side(far, KOREAN, 1))
+
+    def reason(self, left: float, right: float) -> Reason:
+        """`rsi(14) 28.3 < 30` and the like: each side with its value, a plain number as it is."""
+        shown = figures(left, right)
+        return Reason(self._english.format(*shown), self._korean.format(*shown))
+
+
+def _forms(atom: Atom) -> tuple[str, str]:
+    """English and Korean around both sides."""
     match atom:
         case Comparison(op=op):
-            return Reason(f"{english[0]} {op} {english[1]}", f"{korean[0]}, {korean[1]} {_KOREAN_OPS[op]}")
+            return f"{{}} {op} {{}}", f"{{}}, {{}} {_KOREAN_OPS[op]}"
         case Crossing(direction=direction):
-            crosses = _ENGLISH_CROSSINGS[direction]
-            return Reason(
-                f"{english[0]} {crosses} {english[1]}", f"{korean[0]}, {korean[1]} {_KOREAN_CROSSINGS[direction]}"
-            )
+            return f"{{}} {_ENGLISH_CROSSINGS[direction]} {{}}", f"{{}}, {{}} {_KOREAN_CROSSINGS[direction]}"
         case Not():
             assert isinstance(atom.part, Crossing), "settled conditions deny crossings only"
             crosses = _ENGLISH_CROSSINGS[atom.part.direction].replace("crosses", "does not cross")
-            denied = f"{_KOREAN_CROSSINGS[atom.part.direction]} 아님"
-            return Reason(f"{english[0]} {crosses} {english[1]}", f"{korean[0]}, {korean[1]} {denied}")
+            return f"{{}} {crosses} {{}}", f"{{}}, {{}} {_KOREAN_CROSSINGS[atom.part.direction]} 아님"
+
+
+def _side(side: Numeric, words: Words, place: int) -> str:
+    """A side's text, with the place of its figure where it is not a plain number."""
+    text = write(side, words)
+    return text if isinstance(side, Number) else f"{text} {{{place}}}"
 
 
 def figures(left: float, right: float) -> tuple[str, str]:
@@ -55,8 +68,3 @@ def _figure(value: float, digits: int) -> str:
     places = max(0, digits - max(size, 1) if size > 0 else digits - size)
     text = f"{value:,.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _side(side: Numeric, figure: str, korean: bool = False) -> str:
-    words = KOREAN if korean else CANONICAL
-    return write(side, words) if isinstance(side, Number) else f"{write(side, words)} {figure}"

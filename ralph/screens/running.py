@@ -27,8 +27,8 @@ from ralph.screens.evaluation import BoolArray, FloatArray, IndexArray, Truth
 from ralph.screens.lookback import bars_seen
 from ralph.screens.nearness import near_misses
 from ralph.screens.parser import parse, parse_number
-from ralph.screens.reasons import reason
-from ralph.screens.scoring import Atom, Measured, atoms, measure, sides
+from ralph.screens.reasons import Wording
+from ralph.screens.scoring import Measured, atoms, measure, sides
 from ralph.screens.tree import Condition, Field, Number, Numeric, Offset, Reading, children, settled, shifted, top_parts
 from ralph.screens.universe import members
 
@@ -189,7 +189,7 @@ def _matches(
 ) -> list[Match]:
     if not page:
         return []
-    each = atoms(whole)
+    worded = [Wording(atom) for atom in atoms(whole)]
     columns = found.columns[page.start : page.stop]
     seen = bars_seen(whole)
     flagged = np.bitwise_or.reduce(view.flags()[-seen:, columns], axis=0).tolist()
@@ -206,18 +206,18 @@ def _matches(
                 score=float(found.measured.points[place]),
                 anomaly=bool(flagged[index] & ANOMALY),
                 values={name: None if math.isnan(value) else value for name, value in zip(names, row, strict=True)},
-                reasons=_reasons(each, found.measured, place),
+                reasons=_reasons(worded, found.measured, place),
                 sparkline=None if line is None else [close for close in line if not math.isnan(close)],
             )
         )
     return matches
 
 
-def _reasons(each: list[Atom], measured: Measured, place: int) -> list[Reason]:
+def _reasons(worded: list[Wording], measured: Measured, place: int) -> list[Reason]:
     """One for each comparison that holds."""
     return [
-        reason(atom, float(measured.left[row, place]), float(measured.right[row, place]))
-        for row, atom in enumerate(each)
+        wording.reason(float(measured.left[row, place]), float(measured.right[row, place]))
+        for row, wording in enumerate(worded)
         if not math.isnan(measured.points_each[row, place])
     ]
 

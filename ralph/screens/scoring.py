@@ -111,9 +111,12 @@ def _median(values: FloatArray) -> FloatArray:
     count = bars - np.isnan(rows).sum(axis=1)
     middle = np.zeros(rows.shape[0])
     whole = count == bars
-    low, high = (bars - 1) // 2, bars // 2
-    parted = np.partition(rows[whole], (low, high), axis=1)
-    middle[whole] = (parted[:, low] + parted[:, high]) / 2
+    high = bars // 2
+    parted = np.partition(rows if whole.all() else rows[whole], high, axis=1)
+    upper = parted[:, high]
+    # Of an even count the one below the upper middle is the greatest of those before it: no second selection.
+    lower = upper if bars % 2 else parted[:, :high].max(axis=1)
+    middle[whole] = (lower + upper) / 2
     some = np.flatnonzero(~whole & (count > 0))
     parted = np.sort(rows[some], axis=1)  # NaN last
     line = np.arange(some.size)

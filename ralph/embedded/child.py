@@ -37,7 +37,7 @@ def environment() -> dict[str, str]:
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 
 
-class Process:
+class Child:
     """A started process. Start from the main thread: the guard's signal comes when the starting thread ends."""
 
     def __init__(self, command: Sequence[str | Path], way: str, death_signal: signal.Signals, log: Path) -> None:
