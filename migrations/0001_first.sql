@@ -9,6 +9,15 @@ CREATE TABLE workspaces (
 
 INSERT INTO workspaces (name, simulated) VALUES ('main', false), ('demo', true);
 
+-- From which Session on the bars changed with each data version; NULL where something else did. A Panel of an older
+-- version grows by what is newer than its last Session, and is built anew for everything else.
+CREATE TABLE workspace_changes (
+    workspace_id  smallint     NOT NULL REFERENCES workspaces,
+    data_version  bigint       NOT NULL,
+    since         date,
+    PRIMARY KEY (workspace_id, data_version)
+);
+
 -- Where data comes from, under which licence, and what must be shown beside it.
 CREATE TABLE sources (
     id            smallint     PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

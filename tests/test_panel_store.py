@@ -17,10 +17,12 @@ import pytest
 from panel_bars import assert_same, store_bars
 
 from ralph.errors import Misconfigured, NotFound, NotReady
-from ralph.market.columns import BarColumns, build_panel
+from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel
+from ralph.market.rules import simulated_bars
 from ralph.simulator.market import simulate
 from ralph.store import panels as panels_module
 from ralph.store.bars import load_unsorted
+from ralph.store.ingest import import_bars
 from ralph.store.panels import PanelStore
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +243,45 @@ async def test_the_panel_never_mixes_two_versions(
     panel = await PanelStore(tmp_path).load(connection, "demo")
     assert panel.data_version == "2"
     assert np.nanmax(panel.fields["close"]) == 7
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[date]:
+    """From which Session on bars were read from Postgres, in order."""
+    read: list[date] = []
+
+    async def note(connection: asyncpg.Connection, workspace: str, since: date = date.min) -> BarColumns:
+        read.append(since)
+        return await load_unsorted(connection, workspace, since)
+
+    monkeypatch.setattr(panels_module, "load_unsorted", note)
+    return read
+
+
+def cut(market: BarColumns, first: int, last: int) -> BarColumns:
+    """The bars of some of its Sessions, by number, with all listings."""
+    days = np.unique(market.day)
+    rows = np.isin(market.day, days[first:last])
+    return replace(market, **{name: getattr(market, name)[rows] for name in BAR_COLUMNS})
+
+
+async def test_newer_sessions_are_appended_and_corrections_rebuild(
+    database_url: str, tmp_path: Path, market: BarColumns, reads: list[date]
+) -> None:
+    """What two imports added is read alone, and the Panel is, bit by bit, the one built anew."""
+    connection = await asyncpg.connect(database_url)
+    days = [day.astype(object) for day in np.unique(market.day)]
+    try:
+        for first, last in ((0, 25), (25, 26), (26, 30)):
+            await import_bars(connection, "main", simulated_bars(cut(market, first, last), "part"))
+            if first != 25:  # two versions at a time are caught up with as well
+                panel = await PanelStore(tmp_path / "grown").load(connection, "main")
+        assert reads == [date.min, days[25]]
+        assert_same(panel, await PanelStore(tmp_path / "anew").load(connection, "main"))
+        corrected = cut(market, 10, 11)
+        await import_bars(connection, "main", simulated_bars(replace(corrected, volume=corrected.volume * 2), "fix"))
+        panel = await PanelStore(tmp_path / "grown").load(connection, "main")
+        assert reads[-1] == date.min
+        assert_same(panel, await PanelStore(tmp_path / "again").load(connection, "main"))
+    finally:
+        await connection.close()

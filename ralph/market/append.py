@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.market.columns import BarColumns, frozen
+from ralph.market.columns import BAR_COLUMNS, BarColumns, frozen, sessions_of
 from ralph.market.panel import FIELDS, HALTED, NO_BAR, IntArray, Panel
 from ralph.market.symbol import Listing
 
@@ -37,6 +38,17 @@ def append(panel: Panel, bars: BarColumns, *, data_version: str) -> Panel:
         data_version=data_version,
         _views={},
     )
+
+
+def each_session(bars: BarColumns) -> Iterator[BarColumns]:
+    """The bars of one Session after the other, with the listings of the Symbols that have one."""
+    days, rank = sessions_of(bars.day)
+    for index in range(days.size):
+        rows = np.flatnonzero(rank == index)
+        present, symbol = np.unique(bars.symbol[rows], return_inverse=True)
+        columns = {name: getattr(bars, name)[rows] for name in BAR_COLUMNS if name != "symbol"}
+        listings = tuple(bars.listings[place] for place in present)
+        yield BarColumns(listings=listings, symbol=symbol.astype(np.int32), **columns)
 
 
 class _Growth:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import asyncpg
@@ -13,6 +13,7 @@ import msgspec
 
 from ralph.errors import DatabaseDown, NotFound
 from ralph.market.rules import FileRead, Reject
+from ralph.store.workspaces import CHANGED
 
 REJECTS_SHOWN = 20
 """Rejected rows in a fresh report itself; `load_rejects` has the rest."""
@@ -76,10 +77,16 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ralph.import.' || $1, 0)
 _WORKSPACE = "SELECT id, name, simulated, data_version FROM workspaces WHERE name = $1"
 
 _TOUCH = """
-    UPDATE workspaces
-       SET data_version = data_version + 1
-     WHERE id = $1
- RETURNING data_version
+      WITH raised AS (
+               UPDATE workspaces
+                  SET data_version = data_version + 1
+                WHERE id = $1
+            RETURNING id, data_version
+           )
+    INSERT INTO workspace_changes (workspace_id, data_version, since)
+         SELECT id, data_version, $2
+           FROM raised
+      RETURNING data_version
 """
 
 _RUN = """
@@ -166,10 +173,13 @@ async def lock_workspace(connection: asyncpg.Connection, name: str) -> Workspace
     return Workspace(**await connection.fetchrow(_WORKSPACE, name))
 
 
-async def touch_workspace(connection: asyncpg.Connection, workspace: Workspace) -> int:
-    """Raises the data version, and tells every process that its Panel is out of date once this is committed."""
-    await connection.execute("SELECT pg_notify('ralph_bars', $1)", workspace.name)
-    return int(await connection.fetchval(_TOUCH, workspace.id))
+async def touch_workspace(connection: asyncpg.Connection, workspace: Workspace, since: date | None) -> int:
+    """Raises the data version, and tells every process that its Panel is out of date once this is committed.
+
+    since  the first Session whose bars changed; None where something other than bars did
+    """
+    await connection.execute("SELECT pg_notify($1, $2)", CHANGED, workspace.name)
+    return int(await connection.fetchval(_TOUCH, workspace.id, since))
 
 
 async def begin_run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import asyncpg
 import numpy as np
@@ -79,21 +79,28 @@ _UPDATE = """
               WHERE d.symbol_id = b.symbol_id AND d.session_on = b.session_on
                 AND b.session_on BETWEEN $2 AND $3
                 AND source.name = $4
-          RETURNING d.is_revalued
+          RETURNING d.is_revalued, d.session_on
          )
-  SELECT count(*) FILTER (WHERE is_revalued) AS updated, count(*) AS written
+  SELECT count(*) FILTER (WHERE is_revalued) AS updated, min(session_on) AS since
     FROM written
 """
 
 _INSERT = """
-    INSERT INTO bars_daily (symbol_id, session_on, open, high, low, close, volume, value, flags, source_id, adjusted)
-         SELECT s.symbol_id, s.session_on, s.open, s.high, s.low, s.close, s.volume, s.value, s.flags, source.id, $1
-           FROM staged s
-           JOIN sources source ON source.name = $4
-          WHERE NOT EXISTS (SELECT
-                              FROM bars_daily b
-                             WHERE b.symbol_id = s.symbol_id AND b.session_on = s.session_on
-                               AND b.session_on BETWEEN $2 AND $3)
+    WITH added AS (
+             INSERT INTO bars_daily (symbol_id, session_on, open, high, low, close, volume, value, flags,
+                                     source_id, adjusted)
+                  SELECT s.symbol_id, s.session_on, s.open, s.high, s.low, s.close, s.volume, s.value, s.flags,
+                         source.id, $1
+                    FROM staged s
+                    JOIN sources source ON source.name = $4
+                   WHERE NOT EXISTS (SELECT
+                                       FROM bars_daily b
+                                      WHERE b.symbol_id = s.symbol_id AND b.session_on = s.session_on
+                                        AND b.session_on BETWEEN $2 AND $3)
+               RETURNING session_on
+         )
+  SELECT count(*) AS stored, min(session_on) AS since
+    FROM added
 """
 
 _FLAG_COUNTS = """
@@ -113,8 +120,10 @@ class _Outcome:
     updated: int
     flagged: int
     flags: dict[str, int]
-    is_changed: bool
     symbols_added: int
+    is_changed: bool
+    since: date | None
+    """The first Session whose bars changed; None where more than bars did."""
 
 
 async def import_bars(
@@ -143,7 +152,7 @@ async def import_bars(
         place = await lock_workspace(connection, workspace)
         run_id = await begin_run(connection, place, file_bars, file_bars.kind, adjusted, started_at)
         outcome = await _store(connection, place, file_bars, run_id if not dry_run else None, adjusted, progress)
-        version = await touch_workspace(connection, place) if outcome.is_changed else place.data_version
+        version = await touch_workspace(connection, place, outcome.since) if outcome.is_changed else place.data_version
         counts = {
             "stored": outcome.stored,
             "updated": outcome.updated,
@@ -194,9 +203,9 @@ async def _store(
     """Everything between the lock and the counts; without a run it only compares."""
     columns, total = file_bars.columns, len(file_bars.columns)
     if not total:
-        return _Outcome(0, 0, 0, {}, is_changed=False, symbols_added=0)
+        return _Outcome(0, 0, 0, {}, symbols_added=0, is_changed=False, since=None)
     await connection.execute(_SETTINGS)
-    ids, symbols_added, is_changed = await ensure_symbols(connection, place.id, columns.listings)
+    ids, symbols_added, is_renamed = await ensure_symbols(connection, place.id, columns.listings)
     spans = await find_spans(connection, columns, ids)
     await _stage(connection, columns, spans, lambda done: progress("copy", done, total))
     progress("compare", total, total)
@@ -206,16 +215,17 @@ async def _store(
     days = (columns.day.min().astype(object), columns.day.max().astype(object))
     if run_id is None:
         counted = await connection.fetchrow(_COMPARE, adjusted, *days, timeout=STATEMENT_S)
-        return _Outcome(counted["stored"], counted["updated"], flagged, flags, False, symbols_added)
+        return _Outcome(counted["stored"], counted["updated"], flagged, flags, symbols_added, False, None)
     progress("store", 0, total)
     source = "simulator" if file_bars.kind == "simulated" else "file"
     written = await connection.fetchrow(_UPDATE, adjusted, *days, source, timeout=STATEMENT_S)
-    status = await connection.execute(_INSERT, adjusted, *days, source, timeout=STATEMENT_S)
-    stored = int(status.rsplit(" ", 1)[1])
-    is_changed |= await mark_flags(connection, run_id, is_reflagged)
+    added = await connection.fetchrow(_INSERT, adjusted, *days, source, timeout=STATEMENT_S)
+    is_marked = await mark_flags(connection, run_id, is_reflagged)
     progress("store", total, total)
-    is_changed |= stored > 0 or written["written"] > 0
-    return _Outcome(stored, written["updated"], flagged, flags, is_changed, symbols_added)
+    touched = [row["since"] for row in (written, added) if row["since"] is not None]
+    is_changed = bool(touched) or symbols_added > 0 or is_renamed or is_marked
+    since = min(touched) if touched and not is_renamed else None
+    return _Outcome(added["stored"], written["updated"], flagged, flags, symbols_added, is_changed, since)
 
 
 async def _stage(

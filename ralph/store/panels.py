@@ -18,14 +18,17 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 import numpy as np
 from asyncpg import Connection
+from numpy.typing import NDArray
 
 from ralph.errors import Misconfigured, NotFound, NotReady
+from ralph.market.append import append, each_session
 from ralph.market.columns import BarColumns, Layout
 from ralph.market.panel import FIELDS, Panel
 from ralph.market.symbol import Listing
@@ -38,6 +41,7 @@ _LOCK = ".lock"
 _LOCK_POLL_S = 0.05
 _LOCK_WAIT_S = 300.0  # a rebuild takes seconds; whoever takes longer hangs
 _WRITERS = 2  # threads that make and write fields while Postgres, done with its part, rests
+APPENDED_DAYS_MAX = 31  # calendar days between the older Panel's last Session and the first new one
 _ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS)
 
 # Versions count up from 0 in every database: what tells two of them apart is the cluster, its timeline (which a
@@ -52,6 +56,16 @@ SELECT name AS workspace,
                       extract(epoch FROM created_at)) AS origin
   FROM workspaces
  WHERE name = $1
+"""
+
+
+_CHANGES = """
+SELECT min(since) AS since,
+       count(since) = (SELECT data_version - $2 FROM workspaces WHERE name = $1) AS is_known
+  FROM workspace_changes
+  JOIN workspaces ON workspaces.id = workspace_id
+ WHERE name = $1
+   AND workspace_changes.data_version > $2
 """
 
 
@@ -98,8 +112,13 @@ class PanelStore:
                 found = await asyncio.to_thread(self._open, workspace, version)
                 if found is not None:
                     return found
-                bars = await load_unsorted(connection, workspace)
-            return await asyncio.to_thread(self._build, workspace, version, bars)
+                older = await asyncio.to_thread(self._older, workspace, version)
+                since = None if older is None else await _changed_since(connection, older)
+                if older is None or since is None or not _is_newer(since, older):
+                    bars = await load_unsorted(connection, workspace)
+                    return await asyncio.to_thread(self._build, workspace, version, Layout(bars), bars.listings)
+                bars = await load_unsorted(connection, workspace, since)
+            return await asyncio.to_thread(self._grow, version, older, bars)
 
     def _open(self, workspace: str, version: _Version) -> Panel | None:
         """The cached Panel of this version, or None where it is absent, torn or another database's."""
@@ -123,7 +142,24 @@ class PanelStore:
             data_version=version.version,
         )
 
-    def _build(self, workspace: str, version: _Version, bars: BarColumns) -> Panel:
+    def _older(self, workspace: str, version: _Version) -> Panel | None:
+        """The newest cached Panel of an older version of the same data."""
+        known = sorted(int(path.name) for path in (self._folder / workspace).iterdir() if path.name.isdigit())
+        for number in reversed(known):
+            if number < int(version.version):
+                found = self._open(workspace, msgspec.structs.replace(version, version=str(number)))
+                if found is not None and found.sessions.size:
+                    return found
+        return None
+
+    def _grow(self, version: _Version, older: Panel, bars: BarColumns) -> Panel:
+        """The older Panel with the Sessions of these bars, all newer than its own."""
+        panel = older
+        for session in each_session(bars):
+            panel = append(panel, session, data_version=version.version)
+        return self._build(version.workspace, version, panel, panel.listings)
+
+    def _build(self, workspace: str, version: _Version, source: Layout | Panel, listings: tuple[Listing, ...]) -> Panel:
         home = self._folder / workspace
         target = home / version.version
         try:
@@ -131,7 +167,8 @@ class PanelStore:
             for leftover in home.iterdir():
                 if leftover.name != _LOCK and leftover != target:
                     shutil.rmtree(leftover, ignore_errors=True)
-            written = _write(Path(tempfile.mkdtemp(prefix=_NEW, dir=home)), bars, version)
+            draft = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
+            written = _write(draft, source, _Manifest(format=_FORMAT, about=version, sizes={}, listings=listings))
             shutil.rmtree(target, ignore_errors=True)
             written.rename(target)
             _sync(home)
@@ -185,12 +222,32 @@ def _is_whole(folder: Path, manifest: _Manifest) -> bool:
     )
 
 
-def _write(folder: Path, bars: BarColumns, version: _Version) -> Path:
-    """The Panel of these bars, on the disk when this returns; the manifest last."""
-    layout = Layout(bars)
+async def _changed_since(connection: Connection, older: Panel) -> date | None:
+    """The first Session that changed since an older version; None where more than bars did, or nobody wrote it down."""
+    row = await connection.fetchrow(_CHANGES, older.workspace, int(older.data_version))
+    since: date | None = row["since"] if row["is_known"] else None
+    return since
+
+
+def _is_newer(since: date, older: Panel) -> bool:
+    """Whether appending will do: only Sessions after the Panel's last, and few enough to be quicker than anew."""
+    last = older.sessions[-1]
+    return (
+        bool(np.datetime64(since, "D") > last) and (np.datetime64(since, "D") - last).astype(int) <= APPENDED_DAYS_MAX
+    )
+
+
+def _array(source: Layout | Panel, name: str) -> NDArray[np.generic]:
+    if isinstance(source, Panel):
+        return source.fields[name] if name in FIELDS else getattr(source, name)
+    return source.flags() if name == "flags" else source.field(name) if name in FIELDS else getattr(source, name)
+
+
+def _write(folder: Path, source: Layout | Panel, manifest: _Manifest) -> Path:
+    """The Panel, on the disk when this returns; the manifest last, with the sizes of the files."""
 
     def write_array(name: str) -> int:
-        array = layout.flags() if name == "flags" else layout.field(name) if name in FIELDS else getattr(layout, name)
+        array = _array(source, name)
         with (folder / f"{name}.npy").open("wb") as file:
             np.save(file, array)
             return _finish(file)
@@ -198,7 +255,7 @@ def _write(folder: Path, bars: BarColumns, version: _Version) -> Path:
     # Each field is made, written and let go: a whole Panel of fresh memory at once would cost a second more.
     with ThreadPoolExecutor(_WRITERS) as writers:
         sizes = {f"{name}.npy": size for name, size in zip(_ARRAYS, writers.map(write_array, _ARRAYS), strict=True)}
-    manifest = _Manifest(format=_FORMAT, about=version, sizes=sizes, listings=bars.listings)
+    manifest = msgspec.structs.replace(manifest, sizes=sizes)
     with (folder / _MANIFEST).open("wb") as file:
         file.write(msgspec.json.encode(manifest))
         _finish(file)

@@ -106,7 +106,7 @@ _FIND = """
 async def ensure_symbols(
     connection: asyncpg.Connection, workspace_id: int, listings: Sequence[Listing]
 ) -> tuple[NDArray[np.int32], int, bool]:
-    """The ids of Symbols, in their order; how many were new; whether anything was written.
+    """The ids of Symbols, in their order; how many were new; whether something was learnt of one that was not.
 
     What is stored about a Symbol wins over what a file of bars says about it in passing.
     """
@@ -115,7 +115,7 @@ async def ensure_symbols(
     written = await connection.fetch(_ADD, workspace_id, codes, *about, timeout=STATEMENT_S)
     ids = dict(await connection.fetch(_IDS, workspace_id, codes, timeout=STATEMENT_S))
     added = sum(row["added"] for row in written)
-    return np.array([ids[code] for code in codes], dtype=np.int32), added, bool(written)
+    return np.array([ids[code] for code in codes], dtype=np.int32), added, len(written) > added
 
 
 async def import_symbols(
@@ -139,7 +139,7 @@ async def import_symbols(
         await connection.execute(_STAGE, *columns, timeout=STATEMENT_S)
         updated = _count(await connection.execute(_UPDATE, place.id, timeout=STATEMENT_S))
         stored = _count(await connection.execute(_INSERT, place.id, timeout=STATEMENT_S))
-        version = await touch_workspace(connection, place) if stored or updated else place.data_version
+        version = await touch_workspace(connection, place, since=None) if stored or updated else place.data_version
         unchanged = total - stored - updated + file_symbols.duplicates
         finished_at = await end_run(connection, run_id, stored=stored, updated=updated, unchanged=unchanged, flagged=0)
         progress("store", total, total)
