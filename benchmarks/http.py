@@ -30,7 +30,7 @@ SCREENS = (
     "rsi({n}) < 30 and close > sma({m})",
     "close > sma({n}) and close > sma({m}) and volume > 2 * sma(volume, 20)",
     "close crosses_above sma({m}) and adx({n}) > 20",
-    "macd({n}, {m}, 9).hist > 0 and close > ema({m})",
+    "macd(12, 26, {n}).hist > 0 and close > ema({m})",
     "close > highest(high, {m})[1] and atr({n}) / close < 5%",
     "stoch({n}, 3, 3).k < 20 and bb({m}, 2).lower > close",
 )

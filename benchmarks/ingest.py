@@ -111,14 +111,16 @@ async def _fill(connection: asyncpg.Connection, bars: BarColumns, ids: np.ndarra
 
 
 async def _universe(connection: asyncpg.Connection, bars: BarColumns) -> Goal:
-    """The last 260 Sessions of the whole market, as columns and as records."""
+    """The last 260 Sessions of the whole market as columns, by COPY and from records: both sides end with arrays."""
     since: date = np.unique(bars.day)[-UNIVERSE_SESSIONS].astype(object)
 
     async def ours() -> None:
         assert len(await load_columns(connection, "main", since)) == SYMBOLS * UNIVERSE_SESSIONS
 
     async def theirs() -> None:
-        assert len(await connection.fetch(_RECORDS, since)) == SYMBOLS * UNIVERSE_SESSIONS
+        records = await connection.fetch(_RECORDS, since)
+        columns = [np.array(column) for column in zip(*records, strict=True)]
+        assert columns[0].size == SYMBOLS * UNIVERSE_SESSIONS
 
     mine, other = await interleaved(Side(ours), Side(theirs))
     return Goal("P3", other / mine, 4, None, "higher", "x")
