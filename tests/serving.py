@@ -80,7 +80,12 @@ class Server:
         """Tell it to stop, and wait; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(STOP_S)
+        try:
+            return self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import json
 import re
 import subprocess
 import sys
@@ -173,13 +172,13 @@ def test_no_machine_paths_or_registry_hosts() -> None:
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
         if (
-            path.suffix in {".py", ".md", ".toml", ".txt", ".sql", ".json", ".yaml", ".html", ".js", ".css"}
+            path != Path(__file__)
+            and path.suffix in {".py", ".md", ".toml", ".txt", ".sql", ".json", ".yaml", ".html", ".js", ".css"}
             and path.exists()
         ):
             text = path.read_text()
             assert not re.search(r"/work/(main|shared)|/root/|/home/\w+/", text), name
-            assert "files.pythonhosted" not in text.replace('files.pythonhosted" not in', ""), name
-            assert json.dumps(name)
+            assert "files.pythonhosted" not in text, name
     assert not (ROOT / "poetry.lock").exists()
 
 

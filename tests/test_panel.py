@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from panel_bars import assert_same
 
 from ralph.errors import DataNotFound
+from ralph.market import panel as panel_module
 from ralph.market.append import append
 from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel, sorted_bars
 from ralph.market.panel import AS_OF_VIEWS_MAX, FIELDS, HALTED, NO_BAR
@@ -181,6 +182,19 @@ def test_no_more_than_the_named_number_of_views_is_kept() -> None:
         view = panel.as_of(day.item())
         assert panel.as_of(day.item()) is view
         assert len(panel._views) <= AS_OF_VIEWS_MAX
+
+
+def test_views_hold_no_more_memory_than_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the one asked for; readers keep theirs, and the newest view costs nothing."""
+    panel = build_panel(history(np.full((2, 12), TRADE)))
+    monkeypatch.setattr(panel_module, "AS_OF_BYTES_MAX", 100)
+    for day in panel.sessions:
+        view = panel.as_of(day.item())
+        assert sum(kept.held_bytes for kept in panel._views.values() if kept is not view) <= 100
+        view.field("close")
+    assert panel.as_of().held_bytes == 0
+    panel.forget_views()
+    assert not panel._views
 
 
 def test_the_view_of_the_newest_session_is_the_panel_itself() -> None:

@@ -181,7 +181,7 @@ def test_who_could_not_match_is_counted_by_reason() -> None:
     assert early.total_scanned == 3
     assert {match.symbol for match in early.matches} == {"A", "B", "D"}
     left = (Listing(Symbol("A"), delisted_on=date(2025, 1, 3)), *panel.listings[1:])
-    gone = dataclasses.replace(panel, listings=left, _views={})
+    gone = dataclasses.replace(panel, listings=left)
     assert ask("close > 0", gone).total_scanned == 3
     assert ask("close > 0", gone, as_of="2025-01-03").total_scanned == 3
     assert ask("not (sma(4) > 0)", panel).total_matches == 0

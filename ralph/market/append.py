@@ -36,7 +36,6 @@ def append(panel: Panel, bars: BarColumns, *, data_version: str) -> Panel:
         fields={name: growth.field(panel.fields[name], values[name], np.nan) for name in FIELDS},
         flags=growth.field(panel.flags, bars.flags, 0),
         data_version=data_version,
-        _views={},
     )
 
 

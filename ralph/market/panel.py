@@ -24,7 +24,9 @@ FIELDS = ("open", "high", "low", "close", "volume", "value")
 NO_BAR = -1
 HALTED = -2
 
-AS_OF_VIEWS_MAX = 4  # views kept with their gathered columns; the one made first is dropped
+# Views kept with their gathered columns, beside the one asked for; those made first are dropped.
+AS_OF_VIEWS_MAX = 4
+AS_OF_BYTES_MAX = 96 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ class Panel:
     workspace: str = "file"
     simulated: bool = False
     data_version: str = "0"
-    _views: dict[int, View] = field(default_factory=dict, repr=False)
+    _views: dict[int, View] = field(default_factory=dict, repr=False, init=False)
 
     @cached_property
     def symbols(self) -> tuple[Symbol, ...]:
@@ -81,11 +83,23 @@ class Panel:
         view = self._views.get(index)
         if view is None:
             view = View(self, index)
-            # Readers share the Panel between threads: a list is taken before anything is dropped from the dict.
-            for oldest in list(self._views)[: max(0, len(self._views) - AS_OF_VIEWS_MAX + 1)]:
-                self._views.pop(oldest, None)
+            self._make_room()
             view = self._views.setdefault(index, view)
         return view
+
+    def _make_room(self) -> None:
+        """Drop the views made first. Readers share the Panel between threads: a list is taken before anything goes."""
+        kept = list(self._views.items())
+        held = sum(view.held_bytes for _, view in kept)
+        for index, (session, view) in enumerate(kept):
+            if held <= AS_OF_BYTES_MAX and len(kept) - index < AS_OF_VIEWS_MAX:
+                break
+            held -= view.held_bytes
+            self._views.pop(session, None)
+
+    def forget_views(self) -> None:
+        """Let go of all views. Whoever replaces a Panel calls this, as views and Panel hold each other."""
+        self._views.clear()
 
     def _index(self, day: date) -> int:
         wanted = np.datetime64(day, "D")
@@ -119,6 +133,14 @@ class View:
         self.first: IntArray = (self.height - length).astype(np.int32)
         self._fields: dict[str, FloatArray] = {}
         self._flags: NDArray[np.uint8] | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the gathered arrays; nothing where the Panel's own serve."""
+        if self.is_whole:
+            return 0
+        flags = 0 if self._flags is None else self._flags.nbytes
+        return flags + sum(array.nbytes for array in list(self._fields.values()))
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:

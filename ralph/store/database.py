@@ -93,8 +93,10 @@ class Database:
         try:
             yield connection
         except GONE as error:
+            _let_cancellation_through(error)
             raise self._down(error) from error
         except asyncpg.InterfaceError as error:
+            _let_cancellation_through(error)
             if not is_gone(connection):
                 raise  # our own mistake
             raise self._down(error) from error
@@ -205,3 +207,13 @@ async def _until_closed(connection: asyncpg.Connection) -> None:
                 return
         else:
             return
+
+
+def _let_cancellation_through(error: Exception) -> None:
+    """A task cancelled in the midst of a COPY ends with asyncpg's complaint about its rollback: cancelled all the same.
+
+    Told otherwise, whoever retries when the database is down would go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error

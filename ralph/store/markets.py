@@ -60,6 +60,8 @@ class Markets:
                 if held is None or held.data_version != version:
                     panel = await self._panels.load(connection, name)
                     self._current[name] = panel
+                    if held is not None:
+                        held.forget_views()
                     self._on_load(panel)
 
     async def follow(self) -> None:
