@@ -106,9 +106,11 @@ def keep_freed_memory() -> None:
 
 
 class Announcer(Protocol):
-    """Who is told, in a line each, what has started, and then the link to the page."""
+    """Who is told, in a line each, what has started, how far long work is, and at last the link to the page."""
 
     def __call__(self, line: str) -> None: ...
+
+    def progress(self, phase: str, done: int, total: int) -> None: ...
 
     def link(self, url: str) -> None: ...
 
@@ -160,23 +162,13 @@ class Application:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, http.handle_exit, name, None)
-        booting = asyncio.create_task(self._boot(http, f"http://{address(listener)}"))
+        self._spawn(self._start(http, f"http://{address(listener)}"), http)
         try:
             await http.serve(sockets=[listener])
         finally:
-            await self._stop(booting)
+            await self._stop()
         if self._failure is not None:
             raise self._failure
-
-    async def _boot(self, http: _HttpServer, url: str) -> None:
-        try:
-            await self._start(http, url)
-        except RalphError as error:
-            self._failure = error
-            http.should_exit = True
-        except Exception:
-            http.should_exit = True
-            raise
 
     async def _start(self, http: _HttpServer, url: str) -> None:
         await http.listening.wait()  # whoever asks whether we live is answered before all else
@@ -194,7 +186,7 @@ class Application:
             applied = await migrate(connection)
         self._note("schema", f"{len(applied)} migrations applied" if applied else "current")
         if self._config.demo:
-            await fill_demo(self._database, self._say)
+            await fill_demo(self._database, self._say, self._say.progress)
         await self._markets.refresh()
         self._note("panel", self._describe_panel())
         self._say(f"✓ market in memory: {self._describe_panel()}")
@@ -209,22 +201,27 @@ class Application:
         self._say.link(f"{url}/?t={self._access.new_link()}")
 
     def _spawn(self, work: Coroutine[None, None, None], http: _HttpServer) -> None:
-        """Run work for as long as the server; should it ever fail, the server stops rather than go on without it."""
+        """Run work beside the server; should it fail, the server stops rather than go on without it."""
 
         def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
+            error = None if task.cancelled() else task.exception()
+            if error is None:
+                return
+            if not isinstance(error, RalphError):
                 _log.critical("a background task failed", exc_info=error)
-                self._failure = RalphError(f"a background task failed: {error!r}; the log has the rest")
-                http.should_exit = True
+                error = RalphError(f"a background task failed: {error!r}; the log has the rest")
+            self._failure = error
+            http.should_exit = True
 
         task = asyncio.create_task(work)
         task.add_done_callback(ended)
         self._tasks.append(task)
 
-    async def _stop(self, booting: asyncio.Task[None]) -> None:
-        for task in (booting, *self._tasks):
+    async def _stop(self) -> None:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(booting, *self._tasks, return_exceptions=True)
+        # Bounded: a task that does not end when told must not keep the servers from being stopped.
+        await asyncio.wait(self._tasks, timeout=GRACE_S)
         await self._database.close()
         await self._cache.close()
         await self._servers.stop()

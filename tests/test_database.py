@@ -105,30 +105,6 @@ async def test_a_connection_cut_in_the_midst_is_a_database_that_is_down_for_now(
     await database.ping()
 
 
-async def test_a_cancelled_copy_ends_as_cancelled(database: Database) -> None:
-    """Not as a database that is down: whoever tries again in that case would never stop."""
-    begun = asyncio.Event()
-
-    async def receive(piece: bytes) -> None:
-        begun.set()
-        await asyncio.sleep(0.01)
-
-    async def read() -> None:
-        while True:
-            try:
-                async with database.acquire() as connection, connection.transaction():
-                    await connection.copy_from_query("SELECT generate_series(1, 10000000)", output=receive)
-            except DatabaseDown:
-                continue
-
-    task = asyncio.create_task(read())
-    await begun.wait()
-    task.cancel()
-    await asyncio.wait([task], timeout=10)
-    assert task.cancelled()
-    await database.ping()
-
-
 async def test_notices_arrive_and_go_on_after_the_connection_was_cut(database: Database) -> None:
     heard: list[str] = []
     async with database.listen("changed", heard.append), database.acquire() as connection:

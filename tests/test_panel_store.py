@@ -22,6 +22,7 @@ from ralph.market.rules import simulated_bars
 from ralph.simulator.market import simulate
 from ralph.store import panels as panels_module
 from ralph.store.bars import load_unsorted
+from ralph.store.database import Database
 from ralph.store.ingest import import_bars
 from ralph.store.panels import PanelStore
 
@@ -285,3 +286,24 @@ async def test_newer_sessions_are_appended_and_corrections_rebuild(
         assert_same(panel, await PanelStore(tmp_path / "again").load(connection, "main"))
     finally:
         await connection.close()
+
+
+async def test_a_cancelled_reader_ends_as_cancelled(database_url: str, tmp_path: Path) -> None:
+    """At whatever moment of a rebuild; not as a database that is down, which callers would try again for ever."""
+    database = Database()
+    await database.connect(database_url)
+    async with database.acquire() as connection:
+        await import_bars(connection, "main", simulated_bars(simulate(5, date(2026, 1, 9), 150, 400), "market"))
+
+    async def load(number: int) -> None:
+        async with database.acquire() as connection:
+            await PanelStore(tmp_path / str(number)).load(connection, "main")
+
+    for number in range(40):
+        task = asyncio.create_task(load(number))
+        await asyncio.sleep(0.002 * (number + 1))
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        assert ended is None or isinstance(ended, asyncio.CancelledError)
+    await database.ping()
+    await database.close()

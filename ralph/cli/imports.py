@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from ralph.cli.options import home_option, json_option, one_of, open_database, run, settings
-from ralph.cli.output import print_json, print_table
+from ralph.cli.output import ProgressBar, print_json, print_table
 from ralph.errors import BadParameter, RalphError
-from ralph.jobs.imports import FileImport, Progress, import_file
+from ralph.jobs.imports import FileImport, import_file
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
 
 REJECTS_SHOWN = 10
@@ -139,27 +138,11 @@ async def _import_all(home: Path | None, orders: list[FileImport], reports: list
     """One transaction a file: what is reported is stored, whatever happens to the next."""
     async with open_database(settings(home), "import") as database:
         for order in orders:
-            with _progress(order.path.name) as progress:
-                report = await import_file(database, order, progress)
+            with closing(ProgressBar(order.path.name)) as bar:
+                report = await import_file(database, order, bar)
             reports.append(report)
             if not quiet:
                 _print_report(report)
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Progress]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda phase, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda phase, done, total: bar.update(
-            task, description=f"{name}: {phase}", completed=done, total=total or None
-        )
 
 
 def _print_report(report: ImportReport) -> None:

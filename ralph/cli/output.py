@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def print_json(value: Any) -> None:
@@ -36,3 +40,28 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None or value != value:
         return ""
     return f"{value:,.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:,.0f}"
+
+
+class ProgressBar:
+    """A bar on standard error while work goes on; nothing where that is no terminal."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bar: Progress | None = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task(name, total=None)
+            self._bar.start()
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        """Show how many of how many are done; a total of 0 is unknown."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"{self._name}: {phase}", completed=done, total=total or None)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()

@@ -14,7 +14,7 @@ import click
 
 from ralph import __version__
 from ralph.cli.options import home_option, json_option, settings
-from ralph.cli.output import print_json
+from ralph.cli.output import ProgressBar, print_json
 from ralph.config import Config
 from ralph.embedded.home import Home
 from ralph.errors import HomeInUse, Misconfigured, RalphError, Unavailable
@@ -88,9 +88,19 @@ class _Announcer:
 
     def __init__(self, open_browser: bool) -> None:
         self._open = open_browser and sys.stderr.isatty()
+        self._bar: ProgressBar | None = None
 
     def __call__(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
         click.echo(line, err=True)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Move the bar, which stands until the next line is said."""
+        if self._bar is None:
+            self._bar = ProgressBar("simulated market")
+        self._bar(phase, done, total)
 
     def link(self, url: str) -> None:
         """Show the one-time link, alone on its line."""

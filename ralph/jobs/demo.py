@@ -11,7 +11,7 @@ from ralph.market.rules import simulated_bars
 from ralph.market.sessions import last_completed_session
 from ralph.simulator.market import simulate
 from ralph.store.database import Database
-from ralph.store.ingest import import_bars
+from ralph.store.ingest import Progress, import_bars
 
 DEMO = "demo"
 SEED = 20_260_102
@@ -21,14 +21,15 @@ COMPANIES = 1_000
 _IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM bars_daily)"
 
 
-async def fill_demo(database: Database, say: Callable[[str], None]) -> None:
+async def fill_demo(database: Database, say: Callable[[str], None], progress: Progress) -> None:
     """Simulate and store the demo market, unless the database has bars of any workspace already."""
     async with database.acquire() as connection:
         if not await connection.fetchval(_IS_EMPTY):
             return
         say("  no bars yet: simulating three years of 1,000 invented companies…")
+        progress("simulate", 0, 0)
         columns = await asyncio.to_thread(_simulate)
-        report = await import_bars(connection, DEMO, simulated_bars(columns, "simulated market"))
+        report = await import_bars(connection, DEMO, simulated_bars(columns, "simulated market"), progress=progress)
         say(f"✓ simulated market: {report.stored:,} bars — invented companies, not real prices")
 
 
