@@ -50,7 +50,7 @@ class ImportDetail(msgspec.Struct, frozen=True):
     next: str | None
 
 
-@get("/", operation_id="listImports", tags=["imports"], responses=PROBLEMS)
+@get("/", operation_id="listImports", summary="Past imports", tags=["imports"], responses=PROBLEMS)
 async def list_page(
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
@@ -66,7 +66,13 @@ async def list_page(
     return ImportPage(panel.workspace, panel.simulated, found[:limit], more)
 
 
-@get("/{run_id:str}", operation_id="getImport", tags=["imports"], responses=PROBLEMS)
+@get(
+    "/{run_id:str}",
+    operation_id="getImport",
+    summary="One import and its rejected rows",
+    tags=["imports"],
+    responses=PROBLEMS,
+)
 async def show(
     run_id: FromPath[str],
     database: NamedDependency[Database],
@@ -96,6 +102,7 @@ class UploadOperation(Operation):
 @post(
     "/",
     operation_id="importFile",
+    summary="Import a file",
     tags=["imports"],
     status_code=201,
     responses=PROBLEMS,

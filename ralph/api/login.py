@@ -17,7 +17,14 @@ class LoginLink(msgspec.Struct, frozen=True):
     expires_in_s: int
 
 
-@post("/", operation_id="newLoginLink", tags=["access"], sync_to_thread=False, responses=PROBLEMS)
+@post(
+    "/",
+    operation_id="newLoginLink",
+    summary="A one-time link for the browser",
+    tags=["access"],
+    sync_to_thread=False,
+    responses=PROBLEMS,
+)
 def new_login_link(access: NamedDependency[Access]) -> LoginLink:
     """A one-time link for the owner's browser."""
     return LoginLink(f"/?t={access.new_link()}", int(LINK_LIFE_S))

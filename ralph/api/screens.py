@@ -16,7 +16,14 @@ from ralph.store.markets import Markets
 from ralph.telemetry import Metrics
 
 
-@post("/run", operation_id="runScreen", tags=["screens"], status_code=200, responses=PROBLEMS)
+@post(
+    "/run",
+    operation_id="runScreen",
+    summary="Which Symbols meet a condition",
+    tags=["screens"],
+    status_code=200,
+    responses=PROBLEMS,
+)
 async def run_screen(
     data: JSONBody[screens.Request],
     markets: NamedDependency[Markets],

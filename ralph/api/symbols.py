@@ -71,7 +71,7 @@ class BarsAnswer(msgspec.Struct, frozen=True):
     indicators: dict[str, dict[str, list[float]]]
 
 
-@get("/", operation_id="listSymbols", tags=["symbols"], responses=PROBLEMS)
+@get("/", operation_id="listSymbols", summary="Symbols, searched and in pages", tags=["symbols"], responses=PROBLEMS)
 async def list_page(
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
@@ -96,7 +96,7 @@ async def list_page(
     return SymbolPage(panel.workspace, panel.simulated, found[:limit], more)
 
 
-@get("/{code:str}", operation_id="getSymbol", tags=["symbols"], responses=PROBLEMS)
+@get("/{code:str}", operation_id="getSymbol", summary="One Symbol", tags=["symbols"], responses=PROBLEMS)
 async def show(
     code: FromPath[str],
     database: NamedDependency[Database],
@@ -110,7 +110,13 @@ async def show(
     return SymbolCard(panel.workspace, panel.simulated, listing)
 
 
-@get("/{code:str}/bars", operation_id="listBars", tags=["symbols"], responses=PROBLEMS)
+@get(
+    "/{code:str}/bars",
+    operation_id="listBars",
+    summary="Bars of a Symbol, with indicators",
+    tags=["symbols"],
+    responses=PROBLEMS,
+)
 async def list_bars(
     code: FromPath[str],
     database: NamedDependency[Database],
