@@ -185,7 +185,7 @@ async def test_a_process_id_reused_by_a_stranger_is_not_stopped(home_path: Path)
     pid_file = home_path / "postmaster.pid"
     stranger = await asyncio.create_subprocess_exec("sleep", "60")
     pid_file.write_text(f"{stranger.pid}\n{home_path}\n")
-    await stop_stray(pid_file, home_path, EmbeddedServers(Home(home_path))._postgres.stop_steps)
+    await stop_stray(pid_file, "postgres", EmbeddedServers(Home(home_path))._postgres.stop_steps)
     assert stranger.returncode is None
     assert not pid_file.exists()
     stranger.kill()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -260,9 +260,15 @@ def test_health_and_metrics_tell_how_it_does(server: Server, client: httpx.Clien
     assert httpx.get(f"{server.url}/api/v1/nothing/{'x' * 40}").status_code == 401
 
 
+def logged(server: Server) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+
+
 def test_logs_are_json_lines_with_request_ids(server: Server, client: httpx.Client) -> None:
     request_id = client.get("/api/v1/indicators", headers={"X-Request-ID": "test-0123456789"}).headers["x-request-id"]
     assert request_id == "test-0123456789"
-    lines = [line for line in Path(server.log).read_text().splitlines() if line.startswith("{")]
-    assert any(json.loads(line).get("request_id") == request_id for line in lines)
-    assert "rk_" not in Path(server.log).read_text()
+    deadline = time.monotonic() + 10  # the line is written once the answer is out
+    while not any(line.get("request_id") == request_id for line in logged(server)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert "rk_" not in server.log.read_text()

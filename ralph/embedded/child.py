@@ -86,9 +86,9 @@ class Child:
                 self._popen.wait()
 
 
-async def stop_stray(pid_file: Path, folder: Path, steps: Steps) -> None:
-    """Stop a server that an earlier Ralph left running in this folder."""
-    pid = _stray(pid_file, folder)
+async def stop_stray(pid_file: Path, program: str, steps: Steps) -> None:
+    """Stop a server that an earlier Ralph left running in the pid file's folder. program: the name of its binary."""
+    pid = _stray(pid_file, program)
     if pid is None:
         return
     for number, patience_s in steps:
@@ -97,7 +97,7 @@ async def stop_stray(pid_file: Path, folder: Path, steps: Steps) -> None:
         except ProcessLookupError:
             return
         deadline = asyncio.get_running_loop().time() + patience_s
-        while _works_in(pid, folder):
+        while _works_in(pid, pid_file.parent, program):
             if asyncio.get_running_loop().time() >= deadline:
                 break
             await asyncio.sleep(POLL_S)
@@ -105,30 +105,40 @@ async def stop_stray(pid_file: Path, folder: Path, steps: Steps) -> None:
             return
 
 
-def _stray(pid_file: Path, folder: Path) -> int | None:
-    """The server a pid file names, if it lives.
+def _stray(pid_file: Path, program: str) -> int | None:
+    """The server at work in the folder, if one lives: found by its working folder, as its pid file may not be there yet.
 
-    The file is removed when its id now belongs to another process: Postgres would take that one for itself and
-    refuse to start.
+    A pid file that names nobody, or another process, is removed: Postgres would take that one for itself and refuse
+    to start.
     """
+    everybody = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    working = {pid for pid in everybody if _works_in(pid, pid_file.parent, program)}
+    chief = next((pid for pid in working if _parent(pid) not in working), None)
+    if chief is not None:
+        return chief
     try:
-        pid = int(pid_file.read_text().split("\n", 1)[0])
+        named = int(pid_file.read_text().split("\n", 1)[0])
     except (OSError, ValueError):
-        pid_file.unlink(missing_ok=True)
-        return None
-    if pid != os.getpid() and _works_in(pid, folder):
-        return pid
-    if Path(f"/proc/{pid}").exists():
+        named = os.getpid()
+    if named in (*everybody, os.getpid()):
         pid_file.unlink(missing_ok=True)
     return None
 
 
-def _works_in(pid: int, folder: Path) -> bool:
-    """Whether a live process has the folder as its working folder, as both servers have."""
+def _works_in(pid: int, folder: Path, program: str) -> bool:
+    """Whether a live process runs the program with the folder as its working folder, as both servers do."""
+    process = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/cwd").samefile(folder)
+        return (process / "exe").readlink().name.split(" ")[0] == program and (process / "cwd").samefile(folder)
     except OSError:
         return False
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return None
 
 
 def last_words(log: Path) -> str:

@@ -73,7 +73,7 @@ class Postgres:
         if self._place is None:
             self._place = await asyncio.to_thread(self._settle)
         place = self._place
-        await stop_stray(place.data / "postmaster.pid", place.data, self.stop_steps)
+        await stop_stray(place.data / "postmaster.pid", "postgres", self.stop_steps)
         self._check_data()
         if not place.data.is_dir() or not any(place.data.iterdir()):
             await self._create_data()

@@ -45,7 +45,7 @@ class Redis:
                 field="home",
             )
         private_folder(self._sockets, os.geteuid(), os.getegid())
-        await stop_stray(self._folder / "redis.pid", self._folder, self.stop_steps)
+        await stop_stray(self._folder / "redis.pid", "redis-server", self.stop_steps)
 
     def launch(self) -> Child:
         """Start it; it answers a little later."""
