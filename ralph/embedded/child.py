@@ -106,7 +106,7 @@ async def stop_stray(pid_file: Path, program: str, steps: Steps) -> None:
 
 
 def _stray(pid_file: Path, program: str) -> int | None:
-    """The server at work in the folder, if one lives: found by its working folder, as its pid file may not be there yet.
+    """The server at work in the folder, if one lives: found by its working folder, as a pid file may not be there yet.
 
     A pid file that names nobody, or another process, is removed: Postgres would take that one for itself and refuse
     to start.
