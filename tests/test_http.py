@@ -133,6 +133,18 @@ def test_a_bad_path_or_parameter_is_a_problem(server: Server, path: str, status:
     assert response.json()["code"] == code
 
 
+def test_a_reader_who_has_an_answer_is_told_so(client: httpx.Client) -> None:
+    """By the hash of its bytes: 304 and nothing more while they are the same, the answer when they are not."""
+    first = client.get("/api/v1/symbols", params={"limit": 5})
+    tag = first.headers["etag"]
+    same = client.get("/api/v1/symbols", params={"limit": 5}, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    other = client.get("/api/v1/symbols", params={"limit": 6}, headers={"If-None-Match": tag})
+    assert other.status_code == 200
+    assert other.headers["etag"] != tag
+    assert "etag" not in client.get("/api/v1/symbols/NOSUCH").headers
+
+
 def test_symbols_are_listed_in_pages_without_a_gap(client: httpx.Client) -> None:
     seen: list[str] = []
     cursor = None

@@ -12,6 +12,7 @@ from litestar.di import Provide
 
 from ralph.api import health, imports, indicators, login, pages, screens, symbols
 from ralph.api.access import Access
+from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
 from ralph.config import Config
@@ -57,7 +58,8 @@ def create(parts: Parts) -> AsgiApp:
         logging_config=None,
     )
     hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
-    return Observer(Door(application, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)  # type: ignore[arg-type]
+    answering = Conditional(application)  # type: ignore[arg-type]
+    return Observer(Door(answering, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)
 
 
 def _dependencies(parts: Parts) -> dict[str, Provide]:
