@@ -72,7 +72,12 @@ class Home:
         """A folder of the home, made with exactly these permissions when it is missing."""
         path = self.path / name
         if not path.is_dir():
-            path.mkdir(mode)
+            try:
+                path.mkdir(mode)
+            except FileExistsError:
+                if path.is_dir():
+                    return path  # another process was quicker
+                raise
             path.chmod(mode)  # what the umask took away
         return path
 
