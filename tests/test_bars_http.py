@@ -116,6 +116,17 @@ def test_months_are_made_and_cut_and_carry_indicators(client: httpx.Client) -> N
     assert answer["indicators"]["sma(2)"]["sma"] == [(closes[1] + closes[2]) / 2, (closes[2] + closes[3]) / 2]
 
 
+def test_a_week_cut_by_its_last_day_shows_nothing_after_it(client: httpx.Client) -> None:
+    daily, weeks = bars(client, "1d", to="2025-12-30"), bars(client, "1w", to="2025-12-30")
+    assert weeks[-1]["on"] == "2025-12-29"
+    assert weeks[-1]["close"] == daily[-1]["close"]
+    assert weeks[-1]["partial"] is True
+    assert weeks[:-1] == bars(client, "1w")[:2]
+    assert bars(client, "1w", **{"from": "2025-12-24"})[0]["on"] == "2025-12-22"
+    assert bars(client, "1w", to="2020-01-01") == []
+    assert bars(client, "1d", **{"from": "2026-01-05", "to": "2025-12-30"}) == []
+
+
 def test_minute_frames_are_counted_from_the_opening_of_each_session(client: httpx.Client) -> None:
     hours = bars(client, "60m")
     opened = [datetime.fromisoformat(bar["at"]).astimezone(SEOUL) for bar in hours]

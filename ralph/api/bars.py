@@ -77,13 +77,15 @@ class BarsAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class _Frames:
-    """Bars of one Symbol in the asked timeframe; `session` and `last_day` are days, `opened_at` only within a day."""
+    """Bars of one Symbol in the asked timeframe; `session` and `last_day` are days, `opened_at` only within a day.
+    is_cut: older minute bars than could be read at once are stored."""
 
     bars: BarColumns
     session: Days
     partial: NDArray[np.bool_]
     last_day: Days | None = None
     opened_at: NDArray[np.datetime64] | None = None
+    is_cut: bool = False
 
 
 @get("/{code:str}/bars", operation_id="listBars", tags=["symbols"], responses=PROBLEMS)
@@ -110,7 +112,7 @@ async def list_bars(
     symbol = parse_symbol(code)
     if symbol is None:
         raise UnknownSymbol(f"there is no symbol {code[:40]!r}", field="code", accepted="a code such as 005930")
-    newest: date | None = panel.sessions[-1].astype(object) if panel.sessions.size else None
+    newest: date = panel.sessions[-1].astype(object) if panel.sessions.size else date.min
     async with database.acquire() as connection:
         if frame.is_minutes:
             before = datetime.combine(until, datetime.max.time(), SEOUL) if until else datetime.max.replace(tzinfo=UTC)
@@ -118,9 +120,11 @@ async def list_bars(
             frames = _minute_frames(minutes, frame, newest, calendar)
         else:
             daily = await load_bars(connection, panel.workspace, symbol)
-            frames = _day_frames(daily, frame, newest, calendar)
-    first, end = np.searchsorted(frames.session, [_day(since, date.min), _day(until, date.max) + 1]).tolist()
-    shown = slice(max(first, end - limit), end)
+            frames = _day_frames(daily, frame, min(newest, until or date.max), calendar)
+    ends_on = frames.session if frames.last_day is None else frames.last_day
+    first = int(np.searchsorted(ends_on, _day(since, date.min)))
+    end = int(np.searchsorted(frames.session, _day(until, date.max) + 1))
+    shown = slice(max(first, end - limit), max(first, end))
     loop = asyncio.get_running_loop()
     computed = await loop.run_in_executor(kernels, screens.compute_indicators, asked, frames.bars) if asked else {}
     return BarsAnswer(
@@ -134,21 +138,20 @@ async def list_bars(
             text: {name: values[shown].tolist() for name, values in outputs.items()}
             for text, outputs in computed.items()
         },
-        truncated=shown.start > first,
+        truncated=shown.start > first or (frames.is_cut and first == 0),
     )
 
 
-def _day_frames(daily: BarColumns, frame: Timeframe, newest: date | None, calendar: Calendar) -> _Frames:
+def _day_frames(daily: BarColumns, frame: Timeframe, through: date, calendar: Calendar) -> _Frames:
+    """Weeks and months hold no day after `through`, so that a chart as of a date does not look ahead."""
     if frame.unit == "day" or not len(daily):
         return _Frames(daily, daily.day, np.zeros(len(daily), dtype=np.bool_))
-    last: date = daily.day[-1].astype(object)
-    through = last if newest is None else max(newest, last)  # the Panel may be a moment behind
     known = calendar if _is_korean(daily.listings[0]) else None
     made = resample_days(daily, "week" if frame.unit == "week" else "month", through, known)
     return _Frames(made.bars, made.bars.day, made.partial, last_day=made.last_day)
 
 
-def _minute_frames(minutes: MinuteColumns, frame: Timeframe, newest: date | None, calendar: Calendar) -> _Frames:
+def _minute_frames(minutes: MinuteColumns, frame: Timeframe, newest: date, calendar: Calendar) -> _Frames:
     """Minute frames up to the newest bar, and to the end of the newest Session of which daily bars are stored."""
     listing = minutes.listings[0]
     if not len(minutes):
@@ -157,17 +160,19 @@ def _minute_frames(minutes: MinuteColumns, frame: Timeframe, newest: date | None
             field="timeframe",
             accepted="1d, 1w or 1mo",
         )
+    is_cut = len(minutes) >= MINUTES_READ_MAX
+    first, last = (minutes.opened_at[[0, -1]] + _OFFSET).astype("datetime64[D]").astype(object)
+    first += timedelta(days=1 if is_cut else 0)  # of its first day only a part was read
     through = minutes.opened_at[-1] + MINUTE
-    days = (minutes.opened_at[[0, -1]] + _OFFSET).astype("datetime64[D]").astype(object)
     if _is_korean(listing):
-        grid = calendar.grid(days[0], days[1])
-        if newest is not None and calendar.is_session(newest):
+        grid = calendar.grid(first, last)
+        if newest > date.min and calendar.is_session(newest):
             through = max(through, seconds(calendar.closes_at(newest) + _MINUTE))
     else:
-        grid = clock_grid(days[0] - timedelta(days=1), days[1])
+        grid = clock_grid(first - timedelta(days=0 if is_cut else 1), last)
     made = resample_minutes(minutes, frame.count, grid, through)
     session = (made.bars.opened_at + _OFFSET).astype("datetime64[D]")
-    return _Frames(made.bars.numbered(), session, made.partial, opened_at=made.bars.opened_at)
+    return _Frames(made.bars.numbered(), session, made.partial, opened_at=made.bars.opened_at, is_cut=is_cut)
 
 
 def _is_korean(listing: Listing) -> bool:
