@@ -84,7 +84,13 @@ def test_days_come_back_as_they_were_written(closed: frozenset[date], opened: fr
         ("close = [2027-01-04]", "close", "there is no key close; did you mean closed?"),
         ("what = 1", "what", "known: closed, opened"),
         ("closed = [2027-01-04]\nopened = [2027-01-04]", "opened", "2027-01-04 is also in closed"),
-        ("closed = [2027-01-04]\nexam_days = [2027-01-04]", "exam_days", "is also in closed"),
+        ("closed = [2027-01-04]\nexam_days = [2027-01-04]", "exam_days", "2027-01-04 is not a Session"),
+        (
+            "exam_days = [2027-11-20]",
+            "exam_days",
+            "2027-11-20 is not a Session; use a Session, or put the day in opened",
+        ),
+        ("exam_days = [2027-11-18]\nlate_openings = [2027-11-18]", "late_openings", "is also in exam_days"),
         ("closed = [", "calendar.toml", "is not TOML"),
         ("hours = 3", "hours", "3 is not a list"),
         ("hours = [3]", "hours[0]", "3 is not a table"),
@@ -97,7 +103,7 @@ def test_days_come_back_as_they_were_written(closed: frozenset[date], opened: fr
         (HOURS + "opens = 10:00:00\ncloses = 09:00:00", "hours[0].closes", "09:00:00 is not after 10:00:00"),
         (HOURS + 'opens = "10:00"\ncloses = 11:00:00', "hours[0].opens", "not a time in whole minutes"),
         (HOURS + "opens = 10:00:30\ncloses = 11:00:00", "hours[0].opens", "not a time in whole minutes"),
-        ("closed = [2027-03-04]\n" + HOURS + "opens = 10:00:00\ncloses = 11:00:00", "hours[0].day", "also in closed"),
+        ("closed = [2027-03-04]\n" + HOURS + "opens = 10:00:00\ncloses = 11:00:00", "hours[0].day", "not a Session"),
         (2 * (HOURS + "opens = 10:00:00\ncloses = 11:00:00\n"), "hours[1]", "overlaps other hours of regular"),
     ],
 )

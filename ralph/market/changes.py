@@ -11,7 +11,7 @@ import msgspec
 
 from ralph.catalog import nearest
 from ralph.errors import Misconfigured
-from ralph.market.closed import FIRST_YEAR, LAST_YEAR
+from ralph.market.closed import FIRST_YEAR, LAST_YEAR, SATURDAY, closed_days
 from ralph.market.hours import KINDS, VENUES, Kind, Venue
 
 Value = TypeVar("Value")
@@ -20,8 +20,6 @@ DAY_LISTS = ("closed", "opened", "exam_days", "late_openings")
 _HOURS_KEYS = ("day", "venue", "kind", "opens", "closes")
 _EXCLUSIVE = (
     ("closed", "opened"),
-    ("closed", "exam_days"),
-    ("closed", "late_openings"),
     ("exam_days", "late_openings"),
 )
 
@@ -69,7 +67,12 @@ def parse_changes(text: str, name: str = "calendar.toml") -> Changes:
         for day in sorted(days[one] & days[other]):
             raise reader.wrong(other, f"{day} is also in {one}", "each day in one of the two lists")
     hours = reader.list_of("hours", tables.get("hours", []), "tables [[hours]]", reader.hours)
-    reader.check_apart(hours, days["closed"])
+    for key in ("exam_days", "late_openings"):
+        for day in sorted(days[key]):
+            reader.check_open(key, day, days)
+    for index, each in enumerate(hours):
+        reader.check_open(f"hours[{index}].day", each.day, days)
+    reader.check_apart(hours)
     return Changes(**days, hours=hours)
 
 
@@ -136,12 +139,16 @@ class _Reader:
             raise self.wrong(key, f"{value!r} is not a time in whole minutes", "a time like 10:00:00, without quotes")
         return value
 
-    def check_apart(self, hours: tuple[ChangedHours, ...], closed: frozenset[date]) -> None:
-        """No hours on a closed day, and none of a kind that overlap or contradict `no trading`."""
+    def check_open(self, key: str, day: date, days: dict[str, frozenset[date]]) -> None:
+        """Hours of a day without trading would be passed over in silence."""
+        published = day.weekday() < SATURDAY and day not in closed_days(day.year)
+        if day in days["closed"] or not (published or day in days["opened"]):
+            raise self.wrong(key, f"{day} is not a Session", "a Session, or put the day in opened")
+
+    def check_apart(self, hours: tuple[ChangedHours, ...]) -> None:
+        """No hours of a kind overlap, or contradict that there are none."""
         for index, one in enumerate(hours):
             key = f"hours[{index}]"
-            if one.day in closed:
-                raise self.wrong(f"{key}.day", f"{one.day} is also in closed", "hours of days that are open")
             for other in hours[:index]:
                 if (one.day, one.venue, one.kind) == (other.day, other.venue, other.kind) and _overlap(one, other):
                     raise self.wrong(key, f"it overlaps other hours of {one.kind} on {one.day}", "hours that lie apart")
