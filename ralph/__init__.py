@@ -2,7 +2,7 @@
 
 In reading order, pure first:
 
-market       Symbols, bars, Sessions, the Panel (a whole market as columns)
+market       Symbols, bars, the calendar, ticks and taxes, timeframes, the Panel (a whole market as columns)
 kernels      numba over arrays
 indicators   one file each, and `series` to compute any of them
 screens      the condition language: parse, plan, evaluate, explain, score

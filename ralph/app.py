@@ -130,6 +130,7 @@ class Application:
         self._cache = Cache()
         self._markets = Markets(self._database, PanelStore(home.path / "panel"), self._on_panel)
         self._access = Access(home.owner_key(), WebSessions(self._database))
+        self._calendar = home.calendar()
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: RalphError | None = None
 
@@ -144,6 +145,7 @@ class Application:
             markets=self._markets,
             kernels=self._kernels,
             metrics=self._metrics,
+            calendar=self._calendar,
             vitals=self._vitals,
             uploads=self._home.path / "uploads",
         )

@@ -15,6 +15,8 @@ from serving import Server, environment, serving
 from ralph import screens
 from ralph.config import OUTSIDE, load
 from ralph.errors import BadExpression
+from ralph.market.changes import parse_changes
+from ralph.market.sessions import is_session
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -54,6 +56,13 @@ def test_the_two_commands_are_there() -> None:
     assert "pip install uv && uv run ralph up" in LINES
     assert "pip install uv && uv run pytest" in LINES
     assert len(COMMANDS) >= 8
+
+
+def test_the_calendar_file_of_the_readme_is_understood() -> None:
+    text = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
+    changes = parse_changes(text)
+    assert all((changes.closed, changes.opened, changes.exam_days, changes.late_openings, changes.hours))
+    assert all(is_session(day) for day in (*changes.closed, *changes.exam_days, *changes.late_openings))
 
 
 @pytest.mark.parametrize("line", COMMANDS)

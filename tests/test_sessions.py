@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ralph.errors import BadParameter
+from ralph.market.closed import closed_days
 from ralph.market.sessions import (
     SEOUL,
-    closed_days,
     is_session,
     last_completed_session,
     next_session,

@@ -80,11 +80,17 @@ def from_error(error: RalphError) -> Problem:
 def from_framework(error: HTTPException) -> Problem:
     """The Problem of an error that Litestar raised: a wrong parameter, path, method or size."""
     if isinstance(error, ValidationException):
-        reasons = [entry for entry in error.extra or [] if isinstance(entry, dict)]
-        field = str(reasons[0].get("key")) if reasons and reasons[0].get("key") else None
-        detail = "; ".join(f"{entry.get('key', 'body')}: {entry.get('message')}" for entry in reasons) or error.detail
+        reasons = [{**entry, "key": _asked_as(entry)} for entry in error.extra or [] if isinstance(entry, dict)]
+        field = reasons[0]["key"] if reasons else None
+        detail = "; ".join(f"{entry['key'] or 'body'}: {entry.get('message')}" for entry in reasons) or error.detail
         return problem(422, detail, "BAD_PARAMETER", field=field)
     return problem(error.status_code, error.detail or TITLES.get(error.status_code, ""))
+
+
+def _asked_as(entry: dict[str, Any]) -> str | None:
+    """The parameter's name in the request: handlers cannot call theirs `from`."""
+    key = entry.get("key")
+    return {"since": "from", "until": "to"}.get(str(key), str(key)) if key else None
 
 
 def _answer(request: Request[Any, Any, Any], found: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:

@@ -10,12 +10,13 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from ralph.api import health, imports, indicators, login, pages, screens, symbols
+from ralph.api import calendar, health, imports, indicators, login, pages, screens, symbols
 from ralph.api.access import Access
 from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
 from ralph.config import Config
+from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
 from ralph.telemetry import AsgiApp, Metrics, Observer
@@ -34,13 +35,14 @@ class Parts:
     markets: Markets
     kernels: Executor
     metrics: Metrics
+    calendar: Calendar
     vitals: health.Vitals
     uploads: Path
 
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
-    routers = [screens.router, indicators.router, symbols.router, imports.router, login.router]
+    routers = [screens.router, indicators.router, symbols.router, imports.router, calendar.router, login.router]
     application = Litestar(
         route_handlers=[
             Router(API, route_handlers=routers),
@@ -70,6 +72,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "markets": parts.markets,
         "kernels": parts.kernels,
         "metrics": parts.metrics,
+        "calendar": parts.calendar,
         "vitals": parts.vitals,
         "uploads": parts.uploads,
     }

@@ -20,6 +20,7 @@ COMMANDS = {
     "import": ("imports", "Import bars and symbols from files; list past imports."),
     "screen": ("screen", "Ask which symbols meet a condition."),
     "symbols": ("symbols", "List symbols, or show one."),
+    "calendar": ("calendar", "Show the Sessions of the exchange, their hours and the closed days."),
     "indicators": ("indicators", "List the indicators with their parameters and outputs."),
     "doctor": ("system", "Check this machine and this home, and say what to mend."),
     "config": ("system", "Show the settings and where each comes from."),

@@ -20,6 +20,7 @@ from ralph.config import Config, load
 from ralph.embedded.home import Home
 from ralph.embedded.servers import describe
 from ralph.errors import RalphError
+from ralph.market.calendar import PUBLISHED
 from ralph.store.migrate import MigrationStatus, status
 
 DISK_FREE_MIN = 2 * 10**9  # bytes; the embedded database with ten years of daily bars needs about half of it
@@ -62,6 +63,7 @@ def _checks(config: Config) -> Iterator[Check]:
     yield _check_server(config, home)
     yield _check_embedded(config, home)
     yield _check_database(config, home)
+    yield _check_calendar(home)
     yield Check(
         "clock", datetime.now(UTC).year >= 2026, f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}", "set the clock"
     )
@@ -77,6 +79,14 @@ def _check_home(home: Home) -> Check:
     return Check(
         "home", not mode & 0o077, seen, None if not mode & 0o077 else f"others may look into it: chmod 700 {home.path}"
     )
+
+
+def _check_calendar(home: Home) -> Check:
+    try:
+        changed = home.calendar() != PUBLISHED
+    except RalphError as error:
+        return Check("calendar", False, "calendar.toml cannot be used", error.message)
+    return Check("calendar", True, "published, with the changes of calendar.toml" if changed else "published")
 
 
 def _check_disk(path: Path) -> Check:

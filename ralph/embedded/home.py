@@ -16,6 +16,8 @@ import msgspec
 
 from ralph.embedded.namespaces import namespaces_work
 from ralph.errors import HomeInUse, Misconfigured
+from ralph.market.calendar import PUBLISHED, Calendar
+from ralph.market.changes import parse_changes
 
 UNPRIVILEGED_ROOT = Path("/var/lib/ralph")
 """Root's default home; also holds the databases of homes whose Postgres runs as another user."""
@@ -141,6 +143,18 @@ class Home:
         if not _KEY.fullmatch(key):
             raise Misconfigured(f"{path} does not hold a key; remove it and Ralph makes a new one", field="owner.key")
         return key
+
+    def calendar(self) -> Calendar:
+        """The exchange calendar with the changes of `calendar.toml`, if there is one; Misconfigured names what is wrong
+        in it."""
+        path = self.path / "calendar.toml"
+        try:
+            text = path.read_bytes().decode()
+        except (FileNotFoundError, NotADirectoryError):
+            return PUBLISHED
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"cannot read {path}: {error}", field="calendar.toml") from error
+        return Calendar(parse_changes(text, str(path)))
 
     def publish_servers(self, addresses: Addresses) -> None:
         """Write servers.json (0600), by which other commands find the running servers."""

@@ -1,4 +1,4 @@
-"""Tick sizes and daily price limits of Korean shares, by date (funds, notes and warrants have ladders of their own)."""
+"""Tick sizes and daily price limits of the Korean market, by date, market and kind."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ _UNIFIED = Ladder(date(2023, 1, 25), (2_000, 5_000, 20_000, 50_000, 200_000, 500
 _LIMITS_SINCE = date(2015, 6, 15)
 """Since then the limit is 30 %; the older ladders are stated from there on too, as the rules before are not kept."""
 
+FUND_KINDS = frozenset({"etf", "etn", "elw"})
+"""Kinds of listings that are no shares: ladders of their own, no sell tax."""
+
+_FUNDS = Ladder(_LIMITS_SINCE, (), (5,))
+_CHEAP_FUNDS = Ladder(date(2023, 12, 11), (2_000,), (1, 5))
+
+FUND_LADDERS: dict[str, tuple[Ladder, ...]] = {
+    "etf": (_FUNDS, _CHEAP_FUNDS),
+    "etn": (_FUNDS, _CHEAP_FUNDS),
+    "elw": (_FUNDS,),
+}
+"""By kind, oldest first. The change was announced for December 2023; its day is remembered, not looked up."""
+
 LADDERS: dict[str, tuple[Ladder, ...]] = {
     "KOSPI": (
         Ladder(_LIMITS_SINCE, (1_000, 5_000, 10_000, 50_000, 100_000, 500_000), (1, 5, 10, 50, 100, 500, 1_000)),
@@ -35,13 +48,51 @@ LADDERS: dict[str, tuple[Ladder, ...]] = {
         Ladder(_LIMITS_SINCE, (1_000, 5_000, 10_000, 50_000), (1, 5, 10, 50, 100)),
         _UNIFIED,
     ),
+    "KONEX": (_UNIFIED,),
 }
 """By market, oldest first. Checked against 400,000 unadjusted bars of 2021-2026."""
 
 
-def ladder_on(day: date, market: str = "KOSPI") -> Ladder:
-    """The tick sizes of a market on a day; BadParameter for a market or a time not known."""
-    ladders = LADDERS.get(market)
+@dataclass(frozen=True)
+class Limit:
+    """The daily price limit in force from a day on, percent of the base price on either side."""
+
+    since: date
+    pct: int
+
+
+LIMITS: dict[str, tuple[Limit, ...]] = {
+    "KOSPI": (Limit(date(2000, 1, 1), 15), Limit(_LIMITS_SINCE, 30)),
+    "KOSDAQ": (Limit(date(2000, 1, 1), 12), Limit(date(2005, 3, 28), 15), Limit(_LIMITS_SINCE, 30)),
+    "KONEX": (Limit(date(2013, 7, 1), 15),),
+}
+"""By market, oldest first; seen as peaks of the daily changes of 2000-2022. Funds have their market's limit times their
+leverage, warrants none."""
+
+
+def board_of(market: str) -> str:
+    """The market whose rules hold: `KOSDAQ GLOBAL` is a segment of KOSDAQ."""
+    return market.removesuffix(" GLOBAL")
+
+
+def limit_pct_on(day: date, market: str = "KOSPI") -> int:
+    """The daily price limit on a day, percent; BadParameter for a market or a time not known."""
+    limits = LIMITS.get(board_of(market))
+    if limits is None:
+        known = ", ".join(LIMITS)
+        raise BadParameter(f"no price limit of the market {market!r}; known: {known}", field="market", accepted=known)
+    in_force = [limit for limit in limits if limit.since <= day]
+    if not in_force:
+        since = f"dates from {limits[0].since}"
+        raise BadParameter(f"no price limit of {market} on {day}; give {since}", field="day", accepted=since)
+    return in_force[-1].pct
+
+
+def ladder_on(day: date, market: str = "KOSPI", kind: str = "common") -> Ladder:
+    """The tick sizes of a market, and of funds in it, on a day; BadParameter for a market or a time not known."""
+    ladders = LADDERS.get(board_of(market))
+    if kind.lower() in FUND_KINDS:
+        ladders = FUND_LADDERS[kind.lower()]
     if ladders is None:
         known = ", ".join(LADDERS)
         raise BadParameter(f"no tick sizes of the market {market!r}; known: {known}", field="market", accepted=known)
@@ -68,12 +119,12 @@ def ceil_to_tick(price: WonArray, ladder: Ladder) -> WonArray:
     return price + -price % tick_sizes(price, ladder)
 
 
-def price_limits(base: WonArray, ladder: Ladder) -> tuple[WonArray, WonArray]:
+def price_limits(base: WonArray, ladder: Ladder, limit_pct: int = 30) -> tuple[WonArray, WonArray]:
     """The lowest and the highest price of a Session, from its base price (the close before, after adjustments).
 
-    30 % of the base is cut to the base's own tick, and base -/+ that width moves inward to the tick of where it lies:
-    so 6,820 falls to 4,780 at most and not to 4,775.
+    The limit (30 % of the base) is cut to the base's own tick, and base -/+ that width moves inward to the tick of
+    where it lies: so 6,820 falls to 4,780 at most and not to 4,775.
     """
-    width = base * 3 // 10
+    width = base * limit_pct // 100
     width -= width % tick_sizes(base, ladder)
     return ceil_to_tick(base - width, ladder), floor_to_tick(base + width, ladder)

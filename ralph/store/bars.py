@@ -1,11 +1,11 @@
-"""Reading stored daily bars: a whole workspace, or one Symbol, as columns."""
+"""Reading stored bars as columns: daily ones of a whole workspace or of one Symbol, and minute bars of one Symbol."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ralph.errors import UnknownSymbol
 from ralph.market.columns import BarColumns, sorted_bars
+from ralph.market.minutes import MinuteColumns
 from ralph.market.symbol import Listing, Symbol
 
 IdArray = NDArray[np.int64]
@@ -60,6 +61,19 @@ _BARS_OF_SYMBOL = """
 ORDER BY session_on
 """
 
+# Minutes since 1970 need 25 bits, one more than a day has in the key: the highest lie where the Symbol's id would.
+_MINUTES_OF_SYMBOL = """
+  SELECT ((extract(epoch FROM opened_at)::bigint / 60) << 8) | flags,
+         open, high, low, close, volume, value
+    FROM (SELECT opened_at, flags, open, high, low, close, volume, value
+            FROM bars_minute
+           WHERE symbol_id = $1
+             AND opened_at < $2
+        ORDER BY opened_at DESC
+           LIMIT $3) AS newest
+ORDER BY opened_at
+"""
+
 # A row of COPY BINARY: the number of columns, then each value behind its length. No column can be NULL, so that all
 # rows have one size. Symbol, day and flags (8 bits, as in the Panel) travel as one number: every column costs a call.
 _PRICES = ("open", "high", "low", "close", "volume", "value")
@@ -100,14 +114,30 @@ async def load_bars(
     connection: Connection, workspace: str, symbol: Symbol, since: date = date.min, until: date = date.max
 ) -> BarColumns:
     """One Symbol's daily bars from `since` to `until`, both included; UnknownSymbol where the workspace has none."""
+    record = await _find(connection, workspace, symbol)
+    rows = _Rows(_ROOM_SYMBOL)
+    await _copy(connection, rows, _BARS_OF_SYMBOL, record["id"], since, until)
+    return rows.columns(np.array([record["id"]], dtype=np.int64), [_listing(record)])
+
+
+async def load_minutes(
+    connection: Connection, workspace: str, symbol: Symbol, until: datetime, limit: int
+) -> MinuteColumns:
+    """One Symbol's newest minute bars that begin before an instant (aware), at most `limit`; UnknownSymbol where the
+    workspace has none."""
+    record = await _find(connection, workspace, symbol)
+    rows = _Rows(_ROOM_SYMBOL)
+    await _copy(connection, rows, _MINUTES_OF_SYMBOL, record["id"], until, limit)
+    return rows.minutes(_listing(record))
+
+
+async def _find(connection: Connection, workspace: str, symbol: Symbol) -> Record:
     record = await connection.fetchrow(_LISTING, workspace, symbol)
     if record is None:
         raise UnknownSymbol(
             f"no Symbol {symbol} in the workspace {workspace}; ralph symbols lists those there are", field="symbol"
         )
-    rows = _Rows(_ROOM_SYMBOL)
-    await _copy(connection, rows, _BARS_OF_SYMBOL, record["id"], since, until)
-    return rows.columns(np.array([record["id"]], dtype=np.int64), [_listing(record)])
+    return record
 
 
 async def _copy(connection: Connection, rows: _Rows, query: str, *values: object) -> None:
@@ -189,6 +219,14 @@ class _Rows:
             _EPOCH + taken.pop("day").astype("timedelta64[D]"),
             *(taken.pop(name) for name in (*_PRICES, "flags")),
         )
+
+    def minutes(self, listing: Listing) -> MinuteColumns:
+        """The minute bars of one Symbol as they came."""
+        taken = {name: column[: self._count] for name, column in self._columns.items()}
+        minute = (taken["symbol_id"].astype(np.int64) << 24) | taken["day"]
+        opened_at = minute.astype("datetime64[m]").astype("datetime64[s]")
+        symbol = np.zeros(self._count, dtype=np.int32)
+        return MinuteColumns((listing,), symbol, opened_at, *(taken[name] for name in (*_PRICES, "flags")))
 
 
 def _with_bars(bars: BarColumns) -> BarColumns:
