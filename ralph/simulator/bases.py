@@ -151,8 +151,8 @@ class Planted:
 def plant(seed: int, session: int, share: int, price: int, ladder: Ladder) -> Planted:
     """A base for a share at this price; drawn from the seed, the Session and the share, and nothing else."""
     draws = Draws(seed, f"base {session} {share}", 24)
-    contractions = 2 + int((draws.below(10)[0] + 4) // 5)  # 2 to 4
     luck = iter(draws.uniform().tolist())
+    contractions = 2 + int(next(luck) * 3)
     breaks_out = next(luck) >= _FAILS
     high = nearest_price(price * (1.45 + 0.65 * next(luck)), ladder)
     legs = [Leg(high, 100 + int(70 * next(luck)), _BUSY)]

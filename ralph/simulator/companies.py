@@ -58,11 +58,11 @@ class Companies:
 
     def of_kind(self, kind: str) -> BoolArray:
         """Which shares are of this kind: [shares]."""
-        return np.array(self.kinds) == kind
+        return np.array([own == kind for own in self.kinds])
 
     def on_market(self, market: str) -> BoolArray:
         """Which shares are on this market: [shares]."""
-        return np.array(self.markets) == market
+        return np.array([own == market for own in self.markets])
 
 
 def invent(seed: int, count: int) -> Companies:
@@ -121,7 +121,7 @@ class _Traits:
         self.shares = (worth / self.price).astype(np.int64)
         self.market_beta = 0.5 + draws.uniform() * 0.9
         self.sector_beta = 0.4 + draws.uniform() * 0.8
-        self.calm = (0.011 + draws.uniform() * 0.015) * np.where(large, 0.85, 1.1)
+        self.calm = (0.010 + draws.uniform() * 0.021) * np.where(large, 0.85, 1.1)
         self.turnover = 0.0005 + draws.uniform() * draws.uniform() * np.where(large, 0.008, 0.02)
         self.foreign = 0.01 + draws.uniform() * np.where(large, 0.5 * size, 0.08)
 
@@ -130,7 +130,9 @@ def _late(count: int, everybody: int, spacs: int) -> IntArray:
     """Who waits to be listed: the last companies, and after every few of them one of the later half of the SPACs."""
     companies = np.arange(count - int(count * _LATE), count)
     later = np.arange(everybody - spacs // 2, everybody)
-    turn = np.concatenate([np.arange(companies.size), (np.arange(later.size) + 0.5) * companies.size / max(later.size, 1)])
+    turn = np.concatenate(
+        [np.arange(companies.size), (np.arange(later.size) + 0.5) * companies.size / max(later.size, 1)]
+    )
     return np.concatenate([companies, later])[np.argsort(turn, kind="stable")]
 
 

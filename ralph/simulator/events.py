@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ralph.simulator.companies import BoolArray, Companies, IntArray
-from ralph.simulator.draws import Draws, FloatArray
+from ralph.simulator.draws import Draws, pick
 
 _LISTING = 0.00012  # chance in a Session that the next one is listed, a company
 _NOTICE, _REVIEW = 0.0009, 0.00022  # chances of a halt of days, and of weeks
 _DELISTING, _MERGED = 0.00007, 0.35  # chance of leaving, and that it leaves by a merger
-_SPLIT, _REVERSE, _BONUS = 0.0007, 0.0011, 0.00010
+_SPLIT, _REVERSE, _BONUS = 0.0003, 0.0011, 0.00008
 _SPLIT_FROM, _REVERSE_BELOW = 60_000, 1_500  # won
 _LIQUIDATION = 7  # Sessions without price limits before a company is gone
 _REST = 5  # Sessions between two events of a company, so that halts never touch
@@ -89,7 +89,7 @@ class Events:
         chance, size = self._draws.uniform(), self._draws.uniform()
         calm = self._listed & (self._halted_for + self._rests_for + self._gone_in == 0) & ~busy
         for share in np.flatnonzero(calm & ~self._companies.steady & (phase == NORMAL)).tolist():
-            if chance[share] < _RARE:
+            if chance[share] < _RARE and self._session > 0:
                 self._begin(share, float(chance[share]), float(size[share]), int(close[share]))
         for share in [share for share in self._exchange_after if self._halted_for[share] == 0]:
             kind, new, old = self._exchange_after.pop(share)
@@ -107,18 +107,16 @@ class Events:
         self._gone_in = np.maximum(self._gone_in - 1, 0)
 
     def _list(self, phase: IntArray) -> None:
-        if self._calendar.uniform()[0] < self._listing_chance and self._waiting:
+        begins = self._calendar.uniform()[0] < self._listing_chance and self._session > 0
+        if begins and self._waiting:
             share = self._waiting.pop(0)
             self._listed[share] = True
             self._rests_for[share] = 4 * _REST
             phase[share] = NEW
 
     def _begin(self, share: int, chance: float, size: float, price: int) -> None:
-        """What a draw below _RARE means: the events lie one after another on the line of chances."""
-        for kind, odds in _ODDS:
-            if chance < odds:
-                break
-            chance -= odds
+        """What a draw below _RARE means; price rules out splits of cheap shares and reverse splits of dear ones."""
+        kind = pick(_ODDS, chance)
         if kind == "notice":
             self._halt(share, 1 + int(size * size * 3), "disclosure")
         elif kind == "review":

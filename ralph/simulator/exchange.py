@@ -16,7 +16,7 @@ from ralph.simulator.bars import SessionBars
 from ralph.simulator.bases import Chance, Planted, plant
 from ralph.simulator.companies import COMMON, SPAC, BoolArray, Companies, IntArray
 from ralph.simulator.draws import Draws, FloatArray
-from ralph.simulator.events import LIQUIDATING, NEW, Events, Standing
+from ralph.simulator.events import LIQUIDATING, NEW, NORMAL, Events, Standing
 from ralph.simulator.flows import MARKETS, Flows, SessionFlows
 from ralph.simulator.funds import FundBar, Funds
 from ralph.simulator.indices import BEGINS_AT, Index, IndexBar
@@ -61,8 +61,8 @@ class Exchange:
         self._close = companies.price - companies.price % tick_sizes(companies.price, LADDER)
         self._shares = companies.shares.copy()
         self._activity = np.ones(count)
-        self._may_be_planted = (np.array(companies.kinds) == COMMON) & ~companies.steady
-        self._in_index = np.array(companies.kinds) != SPAC
+        self._may_be_planted = companies.of_kind(COMMON) & ~companies.steady
+        self._in_index = ~companies.of_kind(SPAC)
         self._growing: dict[int, Planted] = {}
         self._wanted = np.zeros(count, dtype=np.bool_)  # shares in a base
         self._drift = np.zeros(count)
@@ -88,7 +88,7 @@ class Exchange:
     def _bars(self, standing: Standing, reference: IntArray, move: FloatArray) -> SessionBars:
         prices = self._prices(standing, reference, move)
         volume = self._volume(standing, prices[3] / reference - 1.0)
-        self._plant(standing.traded, reference)
+        self._plant(standing.traded & (standing.phase == NORMAL), reference)
         self._lead(prices, volume, reference, move)
         opening, high, low, close = prices
         for zeroed in (opening, high, low, volume):
@@ -126,29 +126,30 @@ class Exchange:
         opening = _to_tick(reference * (1.0 + gap), lowest, highest)
         close = _to_tick(reference * (1.0 + move), lowest, highest)
         up, down = self._draws.uniform(), self._draws.uniform()
-        high = _to_tick(np.maximum(opening, close) * (1.0 + up * up * deviation), lowest, highest)
-        low = _to_tick(np.minimum(opening, close) * (1.0 - down * down * deviation), lowest, highest)
+        high = _to_tick(np.maximum(opening, close) * (1.0 + 1.5 * up * up * deviation), lowest, highest)
+        low = _to_tick(np.minimum(opening, close) * (1.0 - 1.3 * down * down * deviation), lowest, highest)
         return [opening, high, low, close]
 
     def _volume(self, standing: Standing, move: FloatArray) -> IntArray:
         """Shares traded: more after busy days and on large moves, most of all on a first or a last one."""
-        self._activity += 0.1 * (1.0 - self._activity) + 0.12 * self._draws.shock() * self._activity
-        self._activity = np.where(standing.phase == NEW, 6.0, np.clip(self._activity, 0.2, 6.0))
+        self._activity += 0.08 * (1.0 - self._activity) + 0.2 * self._draws.shock() * self._activity
+        self._activity = np.where(standing.phase == NEW, 8.0, np.clip(self._activity, 0.15, 8.0))
         surprise = move / self._returns.deviation
         surprise = np.minimum(surprise * surprise, 16.0)
         usual = self._usual_volume() * np.where(standing.phase == LIQUIDATING, 5.0, 1.0)
-        return 1 + (usual * self._activity * (0.4 + 0.8 * self._draws.uniform() + 0.35 * surprise)).astype(np.int64)
+        day = self._draws.uniform()
+        return 1 + (usual * self._activity * (0.25 + 0.9 * day * day + 0.4 * surprise)).astype(np.int64)
 
     def _usual_volume(self) -> FloatArray:
         usual: FloatArray = self._companies.turnover * self._shares
         return usual
 
-    def _plant(self, traded: BoolArray, reference: IntArray) -> None:
+    def _plant(self, free: BoolArray, reference: IntArray) -> None:
         """Now and then a share that may be planted is."""
         chance, place = self._planting.uniform().tolist()
         share = int(place * reference.size)
         price = int(reference[share])
-        is_free = traded[share] and self._may_be_planted[share] and not self._wanted[share]
+        is_free = free[share] and self._may_be_planted[share] and not self._wanted[share]
         if chance < _PLANTING * reference.size and is_free and _PLANT_FROM <= price <= _PLANT_TO:
             self._growing[share] = plant(self._seed, self._session, share, price, LADDER)
             self._wanted[share] = True
@@ -182,7 +183,7 @@ def _limits(phase: IntArray, reference: IntArray) -> tuple[IntArray, IntArray]:
     return np.where(is_usual, lowest, np.maximum(wide[0], 1)), highest
 
 
-def _nearest(price: FloatArray) -> IntArray:
+def _nearest(price: FloatArray | IntArray) -> IntArray:
     """The nearest price of the ladder."""
     won = np.rint(price).astype(np.int64)
     tick = tick_sizes(won, LADDER)

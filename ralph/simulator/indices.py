@@ -70,8 +70,15 @@ class Index:
         self._close = last
         traded = self._on_market & bars.traded
         return IndexBar(
-            *(round(points * 100.0) / 100.0 for points in (first, high, low, last)),
+            open=_hundredths(first),
+            high=_hundredths(high),
+            low=_hundredths(low),
+            close=_hundredths(last),
             volume=int(bars.volume[traded].sum()),
             value=int(bars.value[traded].sum()),
             market_cap=cap,
         )
+
+
+def _hundredths(points: float) -> float:
+    return round(points * 100.0) / 100.0

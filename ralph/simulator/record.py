@@ -86,4 +86,7 @@ def at_limits(phase: IntArray, traded: BoolArray, reference: IntArray, close: In
     """Which bars closed at the upper limit, and which at the lower one: [2, sessions, shares]."""
     lowest, highest = price_limits(reference, LADDER)
     limited = traded & (phase == NORMAL)
-    return np.array([limited & (close == highest) & (highest > reference), limited & (close == lowest) & (lowest < reference)])
+    limited[0] = False  # the close before the first Session is in no bar
+    return np.array(
+        [limited & (close == highest) & (highest > reference), limited & (close == lowest) & (lowest < reference)]
+    )

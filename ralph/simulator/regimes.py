@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ralph.simulator.draws import Draws
+from ralph.simulator.draws import Draws, pick
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ _MOODS = {
         Mood("bull", 0.0009, 0.9, 90, 220, (("sideways", 0.45), ("bear", 0.25), ("crash", 0.3))),
         Mood("sideways", 0.0, 0.85, 50, 130, (("bull", 0.55), ("bear", 0.3), ("crash", 0.15))),
         Mood("bear", -0.0011, 1.25, 45, 110, (("sideways", 0.35), ("bull", 0.45), ("crash", 0.2))),
-        Mood("crash", -0.014, 2.2, 6, 14, (("bull", 0.6), ("sideways", 0.3), ("bear", 0.1))),
+        Mood("crash", -0.013, 1.7, 6, 14, (("bull", 0.6), ("sideways", 0.3), ("bear", 0.1))),
     )
 }
 _FIRST = (("bull", 0.5), ("sideways", 0.3), ("bear", 0.2))
@@ -46,18 +46,9 @@ class Regimes:
         choice, length = self._draws.uniform().tolist()
         if self._left == 0:
             odds = _MOODS[self.begun[-1][0]].followed_by if self.begun else _FIRST
-            mood = _MOODS[_pick(odds, choice)]
+            mood = _MOODS[pick(odds, choice)]
             self._left = mood.shortest + int(length * (mood.longest - mood.shortest + 1))
             self.begun.append((mood.kind, self._session))
         self._left -= 1
         self._session += 1
         return _MOODS[self.begun[-1][0]]
-
-
-def _pick(odds: tuple[tuple[str, float], ...], choice: float) -> str:
-    """The entry an even draw falls on; the last one takes what rounding leaves."""
-    for kind, chance in odds:
-        choice -= chance
-        if choice < 0:
-            break
-    return kind

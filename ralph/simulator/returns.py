@@ -9,12 +9,12 @@ from ralph.simulator.draws import Draws, FloatArray
 from ralph.simulator.names import SECTOR_COUNT
 from ralph.simulator.regimes import Mood
 
-_MARKET_CALM, _SECTOR_CALM = 0.0075, 0.006  # daily deviation in calm times
+_MARKET_CALM, _SECTOR_CALM = 0.0105, 0.007  # daily deviation in calm times
 _THEME, _THEME_DEVIATIONS = 0.012, 3.0  # chance that a sector moves as one, and by how many deviations
 _NEWS, _NEWS_DEVIATIONS = 0.010, 3.2  # chance of news about a company, and the least they move it by
 _SURGE, _SURGE_UP = 0.0009, 0.75  # chance of a run of limit days, and that it goes up
 _SURGE_MOVE = 0.35  # beyond any limit
-_DRIFT, _PULL = 0.0002, 0.0012
+_DRIFT, _PULL = -0.0002, 0.0012
 _CHEAP, _DEAR = 2_000, 400_000  # won; beyond them prices are pulled back
 _SPAC_PULL = 0.08
 _PREFERRED_FOLLOWS, _PREFERRED_OWN = 0.8, 0.5
@@ -45,17 +45,19 @@ class Returns:
     def step(self, mood: Mood, close: IntArray, traded: BoolArray) -> FloatArray:
         """The return of each share over the next Session, as if it traded: [shares]."""
         companies = self._companies
-        factors = self._factor_moves(mood)
-        own = self._own_moves(traded)
+        factors, own = self._factor_moves(mood), self._own_moves(traded)
         pull = np.where(close < _CHEAP, _PULL, np.where(close > _DEAR, -_PULL, 0.0))
-        move: FloatArray = companies.market_beta * factors[0] + companies.sector_beta * factors[1:][companies.sector]
+        move: FloatArray = companies.market_beta * factors[0]
+        move += companies.sector_beta * factors[1:][companies.sector]
         move += own + (pull + self._trend + _DRIFT)
-        move = np.where(self._surging > 0, self._surge, move)
+        surging = self._surging > 0
+        move[surging] = self._surge[surging]
         self._surging = np.maximum(self._surging - 1, 0)
         parents = companies.parent[self._preferred]
         move[self._preferred] = _PREFERRED_FOLLOWS * move[parents] + _PREFERRED_OWN * own[self._preferred]
         spac = SPAC_PRICE * 1.03 / close - 1.0
-        return np.where(self._spac, own + _SPAC_PULL * spac, move)
+        move[self._spac] = (own + _SPAC_PULL * spac)[self._spac]
+        return move
 
     def _factor_moves(self, mood: Mood) -> FloatArray:
         """The market's return, then those of the sectors, which drift for months: [1 + sectors]."""
@@ -63,7 +65,7 @@ class Returns:
         theme = self._factors.uniform() < _THEME
         theme[0] = False
         shock *= np.where(theme, _THEME_DEVIATIONS, 1.0)
-        factors = np.sqrt(self._factor_variance) * shock
+        factors: FloatArray = np.sqrt(self._factor_variance) * shock
         factors[0] *= mood.noise
         self._factor_variance = _garch(self._factor_variance, factors, self._factor_calm)
         self._sector_trend = 0.985 * self._sector_trend + 0.0002 * self._factors.shock()

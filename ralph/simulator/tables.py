@@ -63,7 +63,7 @@ class MarketFlowColumns:
 
 @dataclass(frozen=True, eq=False)
 class SimulatedMarket:
-    """A simulated history. Rows of `bars_raw`, `bars`, `factors`, `reference` and `shares` are the same, by (symbol, day).
+    """A simulated history. The rows of `bars_raw`, `bars`, `factors`, `reference` and `shares` are the same ones.
 
     bars_raw   as traded
     factors    what multiplies a price as traded to adjust it for all later splits, and divides its volume: [bars]
