@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ralph.market.ticks import LADDERS, price_limits
-from ralph.simulator.market import SEED, simulate_market
-from ralph.simulator.tables import SimulatedMarket
-from ralph.simulator.truth import PlantedBase
-from tests.truth_found import (
+from truth_found import (
     Chart,
     charts,
     exchanges_by_shares,
@@ -25,6 +21,11 @@ from tests.truth_found import (
     volume_growth,
     zigzag,
 )
+
+from ralph.market.ticks import LADDERS, price_limits
+from ralph.simulator.market import SEED, simulate_market
+from ralph.simulator.tables import SimulatedMarket
+from ralph.simulator.truth import PlantedBase
 
 LAST = date(2026, 11, 20)
 
@@ -52,7 +53,9 @@ def assert_listings_are_found(market: SimulatedMarket, charted: dict[str, Chart]
 def assert_halts_are_found(market: SimulatedMarket, charted: dict[str, Chart]) -> None:
     last = market.bars.day.max().item()
     found = {
-        (symbol, first, None if end == last else end) for symbol, chart in charted.items() for first, end in halts(chart)
+        (symbol, first, None if end == last else end)
+        for symbol, chart in charted.items()
+        for first, end in halts(chart)
     }
     assert found == {(halt.symbol, halt.first_on, halt.last_on) for halt in market.truth.halts}
 
@@ -124,7 +127,8 @@ def test_splits_are_found_and_volume_changes_with_them(market: SimulatedMarket, 
     grown = [
         np.log(volume_growth(charted[action.symbol], charted[action.symbol].at(action.on))) / np.log(action.ratio)
         for action in market.truth.actions
-        if not 0.5 < action.ratio < 2 and 20 < charted[action.symbol].at(action.on) < len(charted[action.symbol].day) - 20
+        if not 0.5 < action.ratio < 2
+        and 20 < charted[action.symbol].at(action.on) < len(charted[action.symbol].day) - 20
     ]
     assert 0.75 < np.median(grown) < 1.25
 
@@ -178,14 +182,16 @@ def test_planted_bases_are_volatility_contraction_patterns(market: SimulatedMark
     for base in market.truth.bases:
         depths = [contraction.depth for contraction in base.contractions]
         lows = [contraction.low for contraction in base.contractions]
-        assert all(later <= 0.85 * earlier for earlier, later in zip(depths, depths[1:], strict=False))
-        assert all(later >= 0.98 * earlier for earlier, later in zip(lows, lows[1:], strict=False))
+        assert all(later <= 0.85 * earlier for earlier, later in pairwise(depths))
+        assert all(later >= 0.98 * earlier for earlier, later in pairwise(lows))
         assert all(0.08 <= depth <= 0.35 for depth in depths[:1])
         ended = base.breakout_on or base.failed_on
         if ended:
             assert depths[-1] <= 0.10
             chart = charted[base.symbol]
-            first, newest, end = (chart.at(day) for day in (base.contractions[0].high_on, base.contractions[-1].high_on, ended))
+            first, newest, end = (
+                chart.at(day) for day in (base.contractions[0].high_on, base.contractions[-1].high_on, ended)
+            )
             dry.append(chart.volume[newest + 1 : end].mean() / chart.volume[first - 49 : first + 1].mean())
     assert np.mean(np.array(dry) <= 0.75) > 0.95
 
@@ -213,7 +219,11 @@ def test_the_index_moves_as_its_regimes_say(market: SimulatedMarket) -> None:
     assert regimes[0].first_on == index.day[0].item()
     for regime in regimes:
         first = int(np.searchsorted(index.day, np.datetime64(regime.first_on)))
-        last = index.day.size - 1 if regime.last_on is None else int(np.searchsorted(index.day, np.datetime64(regime.last_on)))
+        last = (
+            index.day.size - 1
+            if regime.last_on is None
+            else int(np.searchsorted(index.day, np.datetime64(regime.last_on)))
+        )
         gain = index.close[last] / index.close[max(first - 1, 0)] - 1
         if regime.kind == "crash":
             assert gain < -0.08

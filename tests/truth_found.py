@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,12 @@ def charts(market: SimulatedMarket) -> dict[str, Chart]:
         listing.symbol: Chart(
             listing.symbol,
             raw.day[rows].tolist(),
-            *(getattr(raw, name)[rows] for name in ("open", "high", "low", "close", "volume")),
-            market.shares[rows],
+            open=raw.open[rows],
+            high=raw.high[rows],
+            low=raw.low[rows],
+            close=raw.close[rows],
+            volume=raw.volume[rows],
+            shares=market.shares[rows],
         )
         for listing, rows in zip(raw.listings, rows_of(raw), strict=True)
     }
@@ -52,7 +56,7 @@ def charts(market: SimulatedMarket) -> dict[str, Chart]:
 def rows_of(bars: BarColumns) -> list[slice]:
     """Where the rows of each Symbol are."""
     ends = np.searchsorted(bars.symbol, np.arange(len(bars.listings) + 1)).tolist()
-    return [slice(first, last) for first, last in zip(ends, ends[1:], strict=False)]
+    return [slice(first, last) for first, last in pairwise(ends)]
 
 
 def halts(chart: Chart) -> list[tuple[date, date]]:
@@ -69,7 +73,7 @@ def halts(chart: Chart) -> list[tuple[date, date]]:
 def splits_by_price(chart: Chart) -> Iterator[tuple[date, float]]:
     """Days whose close lies further from the last one than the limit allows: the ratio that explains it best."""
     traded = np.flatnonzero(chart.volume > 0)
-    for before, after in zip(traded, traded[1:], strict=False):
+    for before, after in pairwise(traded):
         move = chart.close[after] / chart.close[before]
         if not 0.69 < move < 1.31 and is_judged(chart, int(after)):
             level = 0.5 * (chart.low[after] + chart.high[after]) / chart.close[before]

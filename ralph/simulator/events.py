@@ -87,10 +87,10 @@ class Events:
         self._go_on()
         self._list(phase)
         chance, size = self._draws.uniform(), self._draws.uniform()
-        calm = self._listed & (self._halted_for + self._rests_for + self._gone_in == 0) & ~busy
-        for share in np.flatnonzero(calm & ~self._companies.steady & (phase == NORMAL)).tolist():
-            if chance[share] < _RARE and self._session > 0:
-                self._begin(share, float(chance[share]), float(size[share]), int(close[share]))
+        calm = self._listed & (self._halted_for + self._rests_for + self._gone_in == 0)
+        calm &= ~self._companies.steady & ~busy & (self._session > 0)  # a first Session has nothing to change from
+        for share in np.flatnonzero(calm & (chance < _RARE)).tolist():
+            self._begin(share, float(chance[share]), float(size[share]), int(close[share]))
         for share in [share for share in self._exchange_after if self._halted_for[share] == 0]:
             kind, new, old = self._exchange_after.pop(share)
             numerator[share], denominator[share] = new, old

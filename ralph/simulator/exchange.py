@@ -27,7 +27,7 @@ LADDER = LADDERS["KOSPI"][-1]  # the newest one, on every date and in both marke
 
 _PLANTING = 0.0006  # chance in a Session that a base is planted, a company
 _PLANT_FROM, _PLANT_TO = 1_500, 150_000  # won
-_DRIFT_AFTER, _SESSIONS_AFTER = 0.004, 25  # of a share that has broken out, or failed
+_RISES, _FALLS, _SESSIONS_AFTER = 0.004, -0.0025, 25  # a day, of a share that has broken out or failed
 _GOES_ON = 0.7  # of the breakouts
 
 
@@ -167,7 +167,7 @@ class Exchange:
             volume[share] = 1 + int(usual[share] * bar.volume)
             if base.ended is not None:
                 goes_up = base.breaks_out and chance.volume < _GOES_ON
-                self._drift[share] = _DRIFT_AFTER if goes_up else -_DRIFT_AFTER
+                self._drift[share] = _RISES if goes_up else _FALLS
                 self._drifts_for[share] = _SESSIONS_AFTER
                 self._wanted[share] = False
                 del self._growing[share]
