@@ -9,7 +9,7 @@ screens      the condition language: parse, plan, evaluate, explain, score
 brokers      where bars come from; for now files
 store        Postgres: migrations, bars, import runs, the Panel's cache
 embedded     Postgres and Redis for a local start
-simulator    a deterministic market of invented companies
+simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
 telemetry    logs and metrics
 api          HTTP handlers, one file a resource
 app          puts the parts together and runs them

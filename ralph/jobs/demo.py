@@ -9,14 +9,11 @@ from datetime import UTC, datetime
 from ralph.market.columns import BarColumns
 from ralph.market.rules import simulated_bars
 from ralph.market.sessions import last_completed_session
-from ralph.simulator.market import simulate
+from ralph.simulator.market import COMPANIES, SEED, simulate
 from ralph.store.database import Database
 from ralph.store.ingest import Progress, import_bars
 
 DEMO = "demo"
-SEED = 20_260_102
-SESSIONS = 740  # three years
-COMPANIES = 1_000
 
 _IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM bars_daily)"
 
@@ -26,7 +23,7 @@ async def fill_demo(database: Database, say: Callable[[str], None], progress: Pr
     async with database.acquire() as connection:
         if not await connection.fetchval(_IS_EMPTY):
             return
-        say("  no bars yet: simulating three years of 1,000 invented companies…")
+        say(f"  no bars yet: simulating three years of {COMPANIES:,} invented companies…")
         progress("simulate", 0, 0)
         columns = await asyncio.to_thread(_simulate)
         report = await import_bars(connection, DEMO, simulated_bars(columns, "simulated market"), progress=progress)
@@ -35,4 +32,4 @@ async def fill_demo(database: Database, say: Callable[[str], None], progress: Pr
 
 def _simulate() -> BarColumns:
     last = last_completed_session(datetime.now(UTC))
-    return simulate(seed=SEED, last_session=last, sessions=SESSIONS, companies=COMPANIES)
+    return simulate(SEED, last)

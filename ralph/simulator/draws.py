@@ -6,6 +6,8 @@ IEEE 754 rounds exactly: exp, log and the distributions of numpy differ between 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,3 +42,12 @@ class Draws:
 
     def _raw(self) -> NDArray[np.uint64]:
         return self._bits.random_raw(self._width)
+
+
+def pick(odds: Sequence[tuple[str, float]], chance: float) -> str:
+    """The name whose odds an even draw falls on, when they lie one after another; the last one takes the rest."""
+    for name, share in odds:
+        if chance < share:
+            return name
+        chance -= share
+    return odds[-1][0]
