@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from ralph.brokers.files import read_bars, read_symbols
 from ralph.store.database import Database
 from ralph.store.imports import ImportReport
 from ralph.store.ingest import import_bars
-from ralph.store.symbols import import_symbols
+from ralph.store.master import import_symbols
 
 Progress = Callable[[str, int, int], None]
 """Told (phase, rows done, rows in all)."""
@@ -20,7 +21,8 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class FileImport:
-    """What to import: overrides maps a field to a column's name; adjusted says what the prices are (bars only)."""
+    """What to import: overrides maps a field to a column's name; adjusted says what the prices are (bars only); as_of
+    is the day of which a file of Symbols without dates speaks, today when None."""
 
     path: Path
     kind: Literal["bars", "symbols"]
@@ -28,6 +30,7 @@ class FileImport:
     overrides: Mapping[str, str] = field(default_factory=dict)
     adjusted: bool = True
     dry_run: bool = False
+    as_of: date | None = None
 
 
 async def import_file(
@@ -43,4 +46,6 @@ async def import_file(
             )
     symbols = await asyncio.to_thread(read_symbols, order.path, order.overrides)
     async with database.acquire() as connection:
-        return await import_symbols(connection, order.workspace, symbols, dry_run=order.dry_run, progress=progress)
+        return await import_symbols(
+            connection, order.workspace, symbols, as_of=order.as_of, dry_run=order.dry_run, progress=progress
+        )

@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from asyncpg import Connection, Record
+from asyncpg import Connection
 from numpy.typing import NDArray
 
 from ralph.errors import UnknownSymbol
 from ralph.market.columns import BarColumns, sorted_bars
 from ralph.market.symbol import Listing, Symbol
+from ralph.store.listings import listings_of
 
 IdArray = NDArray[np.int64]
 
@@ -26,7 +27,7 @@ _ROOM_SYMBOL = 1 << 14
 _COPY_TIMEOUT_S = 600.0
 
 _LISTINGS = """
-  SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on
+  SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on, industry, isin, state
     FROM symbols
     JOIN workspaces ON workspaces.id = workspace_id
    WHERE workspaces.name = $1
@@ -44,7 +45,7 @@ SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | fla
 """
 
 _LISTING = """
-SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on
+SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on, industry, isin, state
   FROM symbols
   JOIN workspaces ON workspaces.id = workspace_id
  WHERE workspaces.name = $1
@@ -90,7 +91,7 @@ async def load_unsorted(connection: Connection, workspace: str, since: date = da
     """
     records = await connection.fetch(_LISTINGS, workspace)
     ids = np.array([record["id"] for record in records], dtype=np.int64)
-    listings = [_listing(record) for record in records]
+    listings = await listings_of(connection, records)
     rows = _Rows(_ROOM_WORKSPACE)
     await _copy(connection, rows, _BARS, int(ids.min(initial=_ID_MAX)), int(ids.max(initial=0)), since)
     return await asyncio.to_thread(lambda: _with_bars(rows.columns(ids, listings)))
@@ -107,7 +108,7 @@ async def load_bars(
         )
     rows = _Rows(_ROOM_SYMBOL)
     await _copy(connection, rows, _BARS_OF_SYMBOL, record["id"], since, until)
-    return rows.columns(np.array([record["id"]], dtype=np.int64), [_listing(record)])
+    return rows.columns(np.array([record["id"]], dtype=np.int64), await listings_of(connection, [record]))
 
 
 async def _copy(connection: Connection, rows: _Rows, query: str, *values: object) -> None:
@@ -202,9 +203,3 @@ def _with_bars(bars: BarColumns) -> BarColumns:
         listings=tuple(listing for listing, kept in zip(bars.listings, has_bars, strict=True) if kept),
         symbol=column[bars.symbol],
     )
-
-
-def _listing(record: Record) -> Listing:
-    fields = dict(record)
-    del fields["id"]
-    return Listing(symbol=Symbol(fields.pop("code")), **fields)

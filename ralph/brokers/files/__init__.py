@@ -27,11 +27,14 @@ def read_bars(path: str | Path, overrides: Mapping[str, str] | None = None, *, t
     return bars.read_bars(Path(path), overrides, today or _today())
 
 
-def read_symbols(path: str | Path, overrides: Mapping[str, str] | None = None) -> FileSymbols:
-    """The Symbols of a CSV or Parquet file, sorted by code, with the rows that were rejected; raises as `read_bars`."""
+def read_symbols(
+    path: str | Path, overrides: Mapping[str, str] | None = None, *, today: date | None = None
+) -> FileSymbols:
+    """The Symbols of a CSV or Parquet file, sorted by code and day, with the rows that were rejected; parameters and
+    errors as of `read_bars`."""
     from ralph.brokers.files import symbols
 
-    return symbols.read_symbols(Path(path), overrides)
+    return symbols.read_symbols(Path(path), overrides, today or _today())
 
 
 def _today() -> date:

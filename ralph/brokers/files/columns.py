@@ -24,25 +24,16 @@ _SYMBOL = (
 )  # fmt: skip
 _NAME = ("name", "종목명", "한글종목명", "한글종목약명", "회사명", "korname", "nameko", "isuabbrv", "isunm")
 _MARKET = ("market", "시장구분", "시장", "시장명", "mktnm", "exchange")
+_DATE = (
+    "date", "일자", "날짜", "기준일", "기준일자", "거래일", "거래일자", "영업일자", "basdd", "trddd", "day",
+)  # fmt: skip
 _SECTOR = ("sector", "업종", "업종명", "industry", "산업")
 
 BARS = Layout(
     kind="bars",
     names={
         "symbol": _SYMBOL,
-        "date": (
-            "date",
-            "일자",
-            "날짜",
-            "기준일",
-            "기준일자",
-            "거래일",
-            "거래일자",
-            "영업일자",
-            "basdd",
-            "trddd",
-            "day",
-        ),
+        "date": _DATE,
         "open": ("open", "시가", "openprice", "tddopnprc"),
         "high": ("high", "고가", "highprice", "tddhgprc"),
         "low": ("low", "저가", "lowprice", "tddlwprc"),
@@ -71,9 +62,13 @@ SYMBOLS = Layout(
         "symbol": _SYMBOL,
         "name": _NAME,
         "name_en": ("nameen", "englishname", "engname", "영문종목명", "영문명", "isuengnm"),
+        "date": _DATE,
         "market": _MARKET,
         "kind": ("kind", "종류", "증권구분", "주식종류", "securitytype", "secugrpnm"),
-        "sector": _SECTOR,
+        "sector": ("sector", "업종", "업종명"),
+        "industry": ("industry", "산업", "산업명", "세부업종", "ksic"),
+        "isin": ("isin", "표준코드", "isucd", "isincode"),
+        "state": ("state", "상태", "종목상태", "소속부", "dept", "secttpnm"),
         "listed_on": ("listedon", "상장일", "상장일자", "listingdate", "listdate", "listdd"),
         "delisted_on": ("delistedon", "상장폐지일", "폐지일", "폐지일자", "delistingdate", "delistdate", "delistdd"),
     },
