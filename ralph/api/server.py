@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from ralph.api import health, imports, indicators, login, pages, screens, symbols
+from ralph.api import health, imports, indicators, lists, login, pages, screens, symbols
 from ralph.api.access import Access
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
@@ -39,7 +39,7 @@ class Parts:
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
-    routers = [screens.router, indicators.router, symbols.router, imports.router, login.router]
+    routers = [screens.router, indicators.router, symbols.router, lists.router, imports.router, login.router]
     application = Litestar(
         route_handlers=[
             Router(API, route_handlers=routers),

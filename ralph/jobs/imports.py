@@ -9,11 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from ralph.brokers.files import read_bars, read_symbols
+from ralph.brokers.files import read_bars, read_dated, read_symbols
 from ralph.store.database import Database
+from ralph.store.dated import import_dated
 from ralph.store.imports import ImportReport
 from ralph.store.ingest import import_bars
 from ralph.store.master import import_symbols
+
+ImportKind = Literal["bars", "symbols", "shares", "flows", "index"]
 
 Progress = Callable[[str, int, int], None]
 """Told (phase, rows done, rows in all)."""
@@ -25,7 +28,7 @@ class FileImport:
     is the day of which a file of Symbols without dates speaks, today when None."""
 
     path: Path
-    kind: Literal["bars", "symbols"]
+    kind: ImportKind
     workspace: str = "main"
     overrides: Mapping[str, str] = field(default_factory=dict)
     adjusted: bool = True
@@ -44,6 +47,10 @@ async def import_file(
             return await import_bars(
                 connection, order.workspace, bars, adjusted=order.adjusted, dry_run=order.dry_run, progress=progress
             )
+    if order.kind != "symbols":
+        rows = await asyncio.to_thread(read_dated, order.path, order.kind, order.overrides)
+        async with database.acquire() as connection:
+            return await import_dated(connection, order.workspace, rows, dry_run=order.dry_run, progress=progress)
     symbols = await asyncio.to_thread(read_symbols, order.path, order.overrides)
     async with database.acquire() as connection:
         return await import_symbols(

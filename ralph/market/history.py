@@ -27,15 +27,19 @@ class Version(NamedTuple):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """All that is known of a Symbol: its listings, oldest first, and the versions of each field."""
+    """All that is known of a Symbol: its listings, oldest first, and the versions of each field.
+
+    passing  values that a file of bars named in passing: they count until a source of Symbols says something
+    """
 
     spans: tuple[Span, ...] = ()
     facts: Mapping[str, tuple[Version, ...]] = {}
+    passing: Mapping[str, str] = {}
 
     def value(self, field: str) -> str | None:
         """The newest value of a field."""
         versions = self.facts.get(field)
-        return versions[-1].value if versions else None
+        return versions[-1].value if versions else self.passing.get(field)
 
 
 def observe(versions: Sequence[Version], value: str, on: date) -> tuple[Version, ...]:
@@ -115,7 +119,7 @@ def learn(record: Record, said: Listing, on: date, *, is_dated: bool) -> Record:
         changes = {version.since for version in facts["market"][1:]}
         if said.listed_on in changes and any(_overlap(known, span) and known.listed_on for known in record.spans):
             span = Span(None, said.delisted_on)  # the listing on another market goes on
-    return Record(relist(record.spans, span), facts)
+    return Record(relist(record.spans, span), facts, record.passing)
 
 
 def _kind(record: Record, said: Listing) -> str | None:

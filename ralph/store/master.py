@@ -27,7 +27,7 @@ from ralph.store.imports import (
 from ralph.store.symbols import COLUMNS, name_symbols
 
 _KNOWN = """
-    SELECT id, code, name, name_en, market, kind, sector, listed_on, delisted_on, industry, isin, state, updated_at
+    SELECT id, code, name, name_en, market, kind, sector, listed_on, delisted_on, industry, isin, state
       FROM symbols
      WHERE workspace_id = $1
        AND code = ANY($2::text[])
@@ -170,7 +170,7 @@ def _fold(known: dict[Symbol, Record], file_symbols: FileSymbols, today: date, a
 
 
 async def _load(connection: asyncpg.Connection, workspace_id: int, codes: list[Symbol]) -> dict[Symbol, Record]:
-    """The records stored. A value without a history was named in passing, on the day of the Symbol's last change."""
+    """The records stored. A value without a history was named in passing."""
     rows = await connection.fetch(_KNOWN, workspace_id, list(set(codes)), timeout=STATEMENT_S)
     ids = [row["id"] for row in rows]
     facts: dict[int, dict[str, tuple[Version, ...]]] = {symbol_id: {} for symbol_id in ids}
@@ -183,13 +183,10 @@ async def _load(connection: asyncpg.Connection, workspace_id: int, codes: list[S
         spans[row["symbol_id"]].append(Span(row["listed_on"], row["delisted_on"]))
     records = {}
     for row in rows:
-        day = row["updated_at"].astimezone(SEOUL).date()
-        for name in FIELDS:
-            if row[name] is not None:
-                facts[row["id"]].setdefault(name, (Version(row[name], day, day),))
+        passing = {name: row[name] for name in FIELDS if row[name] is not None}
         if row["listed_on"] or row["delisted_on"]:
             spans[row["id"]].append(Span(row["listed_on"], row["delisted_on"]))
-        records[Symbol(row["code"])] = Record(tuple(spans[row["id"]]), facts[row["id"]])
+        records[Symbol(row["code"])] = Record(tuple(spans[row["id"]]), facts[row["id"]], passing)
     return records
 
 

@@ -75,6 +75,57 @@ SYMBOLS = Layout(
     required=("symbol",),
 )
 
+_SHARES = ("shares", "상장주식수", "상장주식수(주)", "listedshares", "listshrs", "주식수")
+_MARKET_CAP = ("marketcap", "시가총액", "시가총액(원)", "marcap", "mktcap")
+
+SHARES = Layout(
+    kind="shares",
+    names={"symbol": _SYMBOL, "date": _DATE, "shares": _SHARES, "market_cap": _MARKET_CAP},
+    required=("symbol", "date"),
+)
+
+# A column that does not say its unit is taken as shares: that is how the exchange's own tables name them.
+FLOWS = Layout(
+    kind="flows",
+    names={
+        "symbol": _SYMBOL,
+        "date": _DATE,
+        "foreign_value": (
+            "foreignnetvalue", "foreignvalue", "외국인순매수대금", "외국인순매수금액", "외국인순매수(원)",
+        ),
+        "institution_value": (
+            "instnetvalue", "institutionnetvalue", "institutionvalue",
+            "기관순매수대금", "기관순매수금액", "기관순매수(원)",
+        ),
+        "individual_value": (
+            "individualnetvalue", "individualvalue", "개인순매수대금", "개인순매수금액", "개인순매수(원)",
+        ),
+        "foreign_shares": ("foreignnet", "foreignshares", "외국인순매수", "외국인순매수량", "외국인순매수(주)"),
+        "institution_shares": (
+            "instnet", "institutionnet", "institutionshares", "기관순매수", "기관순매수량", "기관순매수(주)",
+        ),
+        "individual_shares": ("individualnet", "individualshares", "개인순매수", "개인순매수량", "개인순매수(주)"),
+        "foreign_held": ("foreignhold", "foreignheld", "외국인보유주수", "외국인보유수량", "외국인보유주식수"),
+    },
+    required=("symbol", "date"),
+)  # fmt: skip
+
+INDEX = Layout(
+    kind="index",
+    names={
+        "index": ("index", "지수", "지수명", "symbol", "code", "idxnm"),
+        "date": _DATE,
+        "open": (*BARS.names["open"], "시가지수", "opnprcidx"),
+        "high": (*BARS.names["high"], "고가지수", "hgprcidx"),
+        "low": (*BARS.names["low"], "저가지수", "lwprcidx"),
+        "close": (*BARS.names["close"], "종가지수", "clsprcidx"),
+        "volume": BARS.names["volume"],
+        "value": BARS.names["value"],
+        "market_cap": (*_MARKET_CAP, "상장시가총액"),
+    },
+    required=("index", "date", "close"),
+)
+
 
 def map_columns(layout: Layout, present: Sequence[str], overrides: Mapping[str, str] | None = None) -> dict[str, str]:
     """The column of each field found. An override names a field's column, or leaves a field out with an empty name."""
