@@ -81,8 +81,8 @@ _COUNT = "SELECT count(*) FROM symbol_lists l JOIN workspaces w ON w.id = l.work
 
 _CHANGE = """
     UPDATE symbol_lists
-       SET name = COALESCE($2, name), kind = COALESCE($3, kind), note = COALESCE($4, note), tags = COALESCE($5, tags),
-           updated_at = now()
+       SET name = COALESCE($2::text, name), kind = COALESCE($3::text, kind), note = COALESCE($4::text, note),
+           tags = COALESCE($5::text[], tags), updated_at = now()
      WHERE id = $1
 """
 
@@ -98,7 +98,7 @@ _MEMBERS = """
 
 _ADD = """
     INSERT INTO symbol_list_members (list_id, symbol_id, note, tags)
-         SELECT $1, symbol_id, COALESCE($3, ''), COALESCE($4, '{}')
+         SELECT $1, symbol_id, COALESCE($3::text, ''), COALESCE($4::text[], '{}')
            FROM unnest($2::integer[]) AS symbol_id
     ON CONFLICT (list_id, symbol_id) DO NOTHING
 """
@@ -107,7 +107,7 @@ _TOUCH = "UPDATE symbol_lists SET updated_at = now() WHERE id = $1"
 
 _NOTE = """
     UPDATE symbol_list_members m
-       SET note = COALESCE($3, note), tags = COALESCE($4, tags)
+       SET note = COALESCE($3::text, note), tags = COALESCE($4::text[], tags)
       FROM symbols s
      WHERE m.list_id = $1 AND s.id = m.symbol_id AND s.code = $2
 """
