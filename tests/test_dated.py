@@ -50,6 +50,14 @@ def test_rows_that_break_a_rule_are_rejected_with_the_field_and_why(tmp_path: Pa
     assert math.isnan(file.rows.numbers["market_cap"][1])
 
 
+def test_a_file_without_dates_is_read_as_of_a_day(tmp_path: Path) -> None:
+    text = "symbol,shares\n005930,100\n"
+    with pytest.raises(BadFile, match="no column for date"):
+        read(tmp_path, "shares", text)
+    rows = read_dated(tmp_path / "file.csv", "shares", as_of=date(2026, 3, 20), today=TODAY).rows
+    assert rows.day.tolist() == [date(2026, 3, 20)]
+
+
 cell = st.sampled_from(["", "1", "-5", "x", "1e30", "2026-01-05", "2999-01-01", "005930", "삼성", "1,000", "nan"])
 
 

@@ -125,6 +125,12 @@ def test_symbols_are_searched_and_the_largest_screened(client: httpx.Client) -> 
     assert screened(client, "top:9:KOSPI").json()["total_scanned"] == 3
 
 
+def test_a_file_cannot_speak_of_the_future(client: httpx.Client) -> None:
+    params = {"filename": "file.csv", "kind": "symbols", "as_of": "2999-01-01"}
+    response = client.post("/api/v1/imports", params=params, content=SYMBOLS.encode())
+    assert (response.status_code, response.json()["field"]) == (422, "as_of")
+
+
 def test_the_command_line_keeps_lists_too(server: Server, client: httpx.Client, tmp_path: Path) -> None:
     (tmp_path / "관심.txt").write_text("# mine\n005930 삼성전자\n\nNAVER\n모르는 이름\n", encoding="cp949")
     run = ralph(server.home, "list", "import", str(tmp_path / "관심.txt"), "--tag", "core")

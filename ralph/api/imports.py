@@ -120,7 +120,7 @@ async def upload(
     as_of: FromQuery[date | None] = None,
 ) -> Response[ImportReport]:
     """Import the file sent as the body; it is stored whole or not at all. `column=close=adj_close` names a column;
-    `as_of` is the day of which a file of symbols without dates speaks."""
+    `as_of` is the day of which a file without dates speaks (symbols: today)."""
     overrides = _overrides(column or [])
     async with _saved(request, uploads, filename, config.limits.upload_bytes) as path:
         order = FileImport(path, kind, workspace, overrides, adjusted, dry_run, as_of)

@@ -57,6 +57,7 @@ def import_symbols_command(files: tuple[Path, ...], **options: Any) -> None:
 
 @import_command.command("shares")
 @_file_options
+@click.option("--as-of", type=Day(), help="The day of all rows, for files without dates.")
 def import_shares_command(files: tuple[Path, ...], **options: Any) -> None:
     """Import listed shares and market caps by date from CSV or Parquet FILES."""
     _import("shares", files, adjusted=True, **options)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from ralph.brokers.files import read_bars, read_dated, read_symbols
+from ralph.errors import BadParameter
+from ralph.market.sessions import SEOUL
 from ralph.store.database import Database
 from ralph.store.dated import import_dated
 from ralph.store.imports import ImportReport
@@ -25,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class FileImport:
     """What to import: overrides maps a field to a column's name; adjusted says what the prices are (bars only); as_of
-    is the day of which a file of Symbols without dates speaks, today when None."""
+    is the day of which a file without dates speaks (Symbols: today when None)."""
 
     path: Path
     kind: ImportKind
@@ -40,6 +43,7 @@ async def import_file(
     database: Database, order: FileImport, progress: Progress = lambda phase, done, total: None
 ) -> ImportReport:
     """Read, check and store a file; all of it or nothing. Raises BadFile, BadParameter, DatabaseDown."""
+    _check_day(order.as_of)
     progress("read", 0, 0)
     if order.kind == "bars":
         bars = await asyncio.to_thread(read_bars, order.path, order.overrides)
@@ -48,7 +52,8 @@ async def import_file(
                 connection, order.workspace, bars, adjusted=order.adjusted, dry_run=order.dry_run, progress=progress
             )
     if order.kind != "symbols":
-        rows = await asyncio.to_thread(read_dated, order.path, order.kind, order.overrides)
+        read = partial(read_dated, order.path, order.kind, order.overrides, as_of=order.as_of)
+        rows = await asyncio.to_thread(read)
         async with database.acquire() as connection:
             return await import_dated(connection, order.workspace, rows, dry_run=order.dry_run, progress=progress)
     symbols = await asyncio.to_thread(read_symbols, order.path, order.overrides)
@@ -56,3 +61,10 @@ async def import_file(
         return await import_symbols(
             connection, order.workspace, symbols, as_of=order.as_of, dry_run=order.dry_run, progress=progress
         )
+
+
+def _check_day(as_of: date | None) -> None:
+    today = datetime.now(UTC).astimezone(SEOUL).date()
+    if as_of is not None and not date(1900, 1, 1) <= as_of <= today:
+        accepted = f"a day from 1900-01-01 to {today}"
+        raise BadParameter(f"a file cannot speak of {as_of}; give {accepted}", field="as_of", accepted=accepted)

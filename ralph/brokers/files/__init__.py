@@ -39,13 +39,21 @@ def read_symbols(
 
 
 def read_dated(
-    path: str | Path, kind: DatedKind, overrides: Mapping[str, str] | None = None, *, today: date | None = None
+    path: str | Path,
+    kind: DatedKind,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    as_of: date | None = None,
+    today: date | None = None,
 ) -> FileDated:
     """Listed shares, flows or index bars of a CSV or Parquet file, sorted by (key, day), with the rows that were
-    rejected; parameters and errors as of `read_bars`."""
+    rejected; parameters and errors as of `read_bars`.
+
+    as_of  the day of all rows of a file that has no dates
+    """
     from ralph.brokers.files import dated
 
-    return dated.read_dated(Path(path), kind, overrides, today or _today())
+    return dated.read_dated(Path(path), kind, overrides, as_of, today or _today())
 
 
 def _today() -> date:

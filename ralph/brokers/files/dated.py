@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ralph.brokers.files import cells
 from ralph.brokers.files.columns import FLOWS, INDEX, SHARES, Layout, map_columns
@@ -21,10 +23,14 @@ _KOREAN_INDICES = {"코스피": "KOSPI", "코스닥": "KOSDAQ", "코스피200": 
 _SHOWN_MAX = 80  # characters of a rejected cell
 
 
-def read_dated(path: Path, kind: DatedKind, overrides: Mapping[str, str] | None, today: date) -> FileDated:
+def read_dated(
+    path: Path, kind: DatedKind, overrides: Mapping[str, str] | None, as_of: date | None, today: date
+) -> FileDated:
     """The rows of a file; see `ralph.brokers.files.read_dated`."""
     table, digest = open_table(path)
     layout, rule = _LAYOUTS[kind], RULES[kind]
+    if as_of is not None:
+        layout = replace(layout, required=tuple(name for name in layout.required if name != "date"))
     mapping = map_columns(layout, table.names, overrides)
     if not any(name in mapping for name in rule.one_of):
         wanted = ", ".join(rule.one_of)
@@ -41,7 +47,8 @@ def read_dated(path: Path, kind: DatedKind, overrides: Mapping[str, str] | None,
     unread = {
         name: np.isnan(numbers[name]) & cells.read_texts(columns[name]).is_not_null().to_numpy() for name in names
     }
-    rows = DatedRows(codes.codes, codes.row, cells.read_days(columns["date"], "date"), numbers)
+    days = cells.read_days(columns["date"], "date") if "date" in columns else _all_on(as_of, frame.height)
+    rows = DatedRows(codes.codes, codes.row, days, numbers)
     sifted = sift_dated(rows, unread, rule, today, key_field)
     lines = table.lines
 
@@ -67,6 +74,11 @@ def read_dated(path: Path, kind: DatedKind, overrides: Mapping[str, str] | None,
             {name: values[sifted.order] for name, values in numbers.items()},
         ),
     )
+
+
+def _all_on(day: date | None, count: int) -> NDArray[np.datetime64]:
+    assert day is not None, "a file without dates is read as of a day"
+    return np.full(count, np.datetime64(day, "D"))
 
 
 def _notes(mapping: Mapping[str, str], codes: cells.Codes, kind: DatedKind) -> tuple[str, ...]:
