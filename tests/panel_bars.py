@@ -35,7 +35,7 @@ async def store_bars(connection: asyncpg.Connection, workspace: str, bars: BarCo
 
 async def store_symbol(connection: asyncpg.Connection, workspace: str, listing: Listing) -> int:
     """The id of the new Symbol."""
-    values = [getattr(listing, name) for name in Listing.__struct_fields__]
+    values = [getattr(listing, name) for name in Listing.__struct_fields__[:8]]  # what the simulator knows
     symbol_id: int = await connection.fetchval(_SYMBOL, workspace, *values)
     return symbol_id
 

@@ -13,7 +13,7 @@ import pytest
 from ralph.brokers.files import read_bars, read_symbols
 from ralph.market.flags import Flag
 from ralph.store.ingest import import_bars
-from ralph.store.symbols import import_symbols
+from ralph.store.master import import_symbols
 
 TODAY = date(2026, 6, 1)
 

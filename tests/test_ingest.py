@@ -10,6 +10,7 @@ from threading import Thread
 import asyncpg
 import numpy as np
 import pytest
+from msgspec import structs
 
 from ralph.errors import BadRequest, DatabaseDown, NotFound, UnknownSymbol
 from ralph.market.columns import BarColumns
@@ -18,7 +19,8 @@ from ralph.market.rules import FileBars, FileSymbols, Reject, flag_rows, simulat
 from ralph.market.symbol import Listing, Symbol
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
 from ralph.store.ingest import RAW_NOTE, import_bars
-from ralph.store.symbols import find_symbol, import_symbols, list_symbols
+from ralph.store.master import import_symbols
+from ralph.store.symbols import find_symbol, list_symbols
 
 pytestmark = pytest.mark.anyio
 
@@ -266,10 +268,10 @@ async def test_symbols_are_added_updated_and_left_alone(connection: asyncpg.Conn
     assert counts(dry) == counts(second) == (1, 1, 1, 0, 0)
     third = await import_symbols(connection, "main", symbols_of(*new))
     assert (counts(third), third.data_version) == ((0, 0, 3, 0, 0), "2")
-    assert await find_symbol(connection, "main", "A") == Listing(Symbol("A"), name="가가", listed_on=FIRST)
-    assert await list_symbols(connection, "main") == [
-        Listing(Symbol("A"), name="가가", listed_on=FIRST), old[1], Listing(Symbol("C"), delisted_on=FIRST)
-    ]  # fmt: skip
+    renamed = await find_symbol(connection, "main", "A")
+    assert [(past.field, past.value) for past in renamed.past] == [("name", "가")]
+    assert structs.replace(renamed, past=()) == Listing(Symbol("A"), name="가가", listed_on=FIRST)
+    assert await list_symbols(connection, "main") == [renamed, old[1], Listing(Symbol("C"), delisted_on=FIRST)]
     assert await list_symbols(connection, "main", search="_%") == [old[1]]
     assert await list_symbols(connection, "main", market="KOSPI") == [old[1]]
     assert [found.symbol for found in await list_symbols(connection, "main", after="A", limit=1)] == ["B"]

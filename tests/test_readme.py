@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("files")
     (place / "prices.csv").write_text(PRICES)
     pl.read_csv(place / "prices.csv", try_parse_dates=True).write_parquet(place / "prices.parquet")
-    (place / "names.csv").write_text("종목코드,종목명,시장구분\n005930,가나전자,KOSPI\n")
+    (place / "names.csv").write_text("종목코드,종목명,시장구분\n005930,삼성전자,KOSPI\n")
     return place
 
 

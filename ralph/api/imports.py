@@ -9,8 +9,9 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, Router, get, post
@@ -21,7 +22,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from ralph.api.problems import PROBLEMS
 from ralph.config import Config
 from ralph.errors import BadParameter, TooLarge
-from ralph.jobs.imports import FileImport, import_file
+from ralph.jobs.imports import FileImport, ImportKind, import_file
 from ralph.market.rules import Reject
 from ralph.store.database import Database
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
@@ -118,16 +119,19 @@ async def upload(
     filename: Annotated[
         str, QueryParameter(max_length=200, description="Its ending says what it is: .csv or .parquet.")
     ],
-    kind: FromQuery[Literal["bars", "symbols"]] = "bars",
+    kind: FromQuery[ImportKind] = "bars",
     workspace: FromQuery[str] = "main",
     adjusted: FromQuery[bool] = True,
     dry_run: FromQuery[bool] = False,
     column: FromQuery[list[str] | None] = None,
+    as_of: FromQuery[date | None] = None,
 ) -> Response[ImportReport]:
-    """Import the file sent as the body; it is stored whole or not at all. `column=close=adj_close` names a column."""
+    """Import the file sent as the body; it is stored whole or not at all. `column=close=adj_close` names a column;
+    `as_of` is the day of which a file without dates speaks (symbols: today)."""
     overrides = _overrides(column or [])
     async with _saved(request, uploads, filename, config.limits.upload_bytes) as path:
-        report = await import_file(database, FileImport(path, kind, workspace, overrides, adjusted, dry_run))
+        order = FileImport(path, kind, workspace, overrides, adjusted, dry_run, as_of)
+        report = await import_file(database, order)
     for outcome in ("stored", "updated", "unchanged", "rejected"):
         metrics.import_rows.labels(outcome).inc(getattr(report, outcome))
     headers = {"Location": f"/api/v1/imports/{report.run_id}"} if report.run_id else {}

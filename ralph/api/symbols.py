@@ -23,7 +23,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="At most th
 
 
 class SymbolPage(msgspec.Struct, frozen=True):
-    """Symbols in order of code; next is the cursor of the following page, null on the last."""
+    """Symbols in order of code, or best first where searched; next is the cursor of the following page."""
 
     workspace: str
     simulated: bool
@@ -49,7 +49,8 @@ async def list_page(
     limit: Limit = PAGE,
     workspace: FromQuery[str | None] = None,
 ) -> SymbolPage:
-    """Symbols whose code begins with `q` or whose name holds it."""
+    """Symbols by code; with `q`, those whose code begins with it or whose Korean, English or old name, or its initial
+    consonants (`ㅅㅅㅈㅈ`), holds it, best first."""
     panel = markets.panel(workspace)
     async with database.acquire() as connection:
         found = await list_symbols(

@@ -1,18 +1,18 @@
-"""`ralph import`: bars and symbols from files, and the reports of past imports."""
+"""`ralph import`: bars, symbols, shares, flows and indices from files, and the reports of past imports."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
-from ralph.cli.options import home_option, json_option, one_of, open_database, run, settings
+from ralph.cli.options import Day, home_option, json_option, one_of, open_database, run, settings
 from ralph.cli.output import ProgressBar, print_json, print_table
 from ralph.errors import BadParameter, RalphError
-from ralph.jobs.imports import FileImport, import_file
+from ralph.jobs.imports import FileImport, ImportKind, import_file
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
 
 REJECTS_SHOWN = 10
@@ -48,9 +48,32 @@ def import_bars_command(files: tuple[Path, ...], adjusted: bool, raw: bool, **op
 
 @import_command.command("symbols")
 @_file_options
+@click.option("--as-of", type=Day(), help="The day the list speaks of, where it has no dates; default: today.")
 def import_symbols_command(files: tuple[Path, ...], **options: Any) -> None:
-    """Import names, markets and sectors from CSV or Parquet FILES."""
+    """Import names, markets, states and listing dates from CSV or Parquet FILES. Changes keep the history."""
     _import("symbols", files, adjusted=True, **options)
+
+
+@import_command.command("shares")
+@_file_options
+@click.option("--as-of", type=Day(), help="The day of all rows, for files without dates.")
+def import_shares_command(files: tuple[Path, ...], **options: Any) -> None:
+    """Import listed shares and market caps by date from CSV or Parquet FILES."""
+    _import("shares", files, adjusted=True, **options)
+
+
+@import_command.command("flows")
+@_file_options
+def import_flows_command(files: tuple[Path, ...], **options: Any) -> None:
+    """Import net buying of foreigners, institutions and individuals, in won or shares, from CSV or Parquet FILES."""
+    _import("flows", files, adjusted=True, **options)
+
+
+@import_command.command("index")
+@_file_options
+def import_index_command(files: tuple[Path, ...], **options: Any) -> None:
+    """Import daily bars of indices (KOSPI, KOSDAQ, ...) from CSV or Parquet FILES."""
+    _import("index", files, adjusted=True, **options)
 
 
 @import_command.command("list")
@@ -112,9 +135,12 @@ def _ask_adjusted() -> bool:
     return click.confirm("Are the prices adjusted for splits and bonus issues?", default=True, err=True)
 
 
-def _import(kind: Literal["bars", "symbols"], files: tuple[Path, ...], *, adjusted: bool, **options: Any) -> None:
+def _import(kind: ImportKind, files: tuple[Path, ...], *, adjusted: bool, **options: Any) -> None:
     overrides = dict(_pair(text) for text in options["columns"])
-    orders = [FileImport(file, kind, options["workspace"], overrides, adjusted, options["dry_run"]) for file in files]
+    orders = [
+        FileImport(file, kind, options["workspace"], overrides, adjusted, options["dry_run"], options.get("as_of"))
+        for file in files
+    ]
     reports: list[ImportReport] = []
     try:
         run(_import_all(options["home"], orders, reports, quiet=options["as_json"]))

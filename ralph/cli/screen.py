@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+import msgspec
 
 from ralph.cli.options import Day, home_option, json_option, open_database, run, settings, workspace_option
 from ralph.cli.output import number, print_json, print_table
@@ -22,7 +23,7 @@ EXTRAS = ("funnel", "near_misses", "sparkline")
 @click.option("--as-of", type=Day(), help="A Session; default: the newest.")
 @click.option("--file", type=click.Path(path_type=Path), help="Screen a CSV or Parquet file, without any server.")
 @click.option("--limit", type=click.IntRange(1), help="Print the best N only.")
-@click.option("--universe", help="A market (KOSPI), or symbols separated by commas.")
+@click.option("--universe", help="KOSPI, top:200, list:NAME, or symbols separated by commas.")
 @click.option("--columns", help="More expressions to show, separated by semicolons.")
 @click.option("--with", "extras", multiple=True, type=click.Choice(EXTRAS), help="Add a part to the JSON answer.")
 @workspace_option
@@ -49,7 +50,10 @@ def screen_command(  # one parameter an option
         columns=[part.strip() for part in columns.split(";")] if columns else [],
         extras=list(extras),
     )
-    panel = _panel_of_file(file) if file else run(_panel_of_home(home, workspace))
+    if file:
+        panel = _panel_of_file(file)
+    else:
+        panel, request = run(_panel_of_home(home, workspace, request))
     answer = run_screen(panel, request)
     if as_json:
         print_json(answer)
@@ -75,7 +79,9 @@ def _panel_of_file(path: Path) -> Panel:
     return build_panel(read.columns)
 
 
-async def _panel_of_home(home: Path | None, workspace: str | None) -> Panel:
+async def _panel_of_home(home: Path | None, workspace: str | None, request: Request) -> tuple[Panel, Request]:
+    """The Panel, and the request with the Symbols of a list that it names."""
+    from ralph.store.lists import is_list, named_universe
     from ralph.store.markets import Markets
     from ralph.store.panels import PanelStore
 
@@ -83,7 +89,12 @@ async def _panel_of_home(home: Path | None, workspace: str | None) -> Panel:
     async with open_database(config, "screen") as database:
         markets = Markets(database, PanelStore(config.home / "panel"))
         await markets.refresh()
-        return markets.panel(workspace)
+        panel = markets.panel(workspace)
+        if is_list(request.universe):
+            async with database.acquire() as connection:
+                universe = await named_universe(connection, panel.workspace, request.universe, panel.columns)
+            request = msgspec.structs.replace(request, universe=universe)
+        return panel, request
 
 
 def _print(answer: Answer) -> None:

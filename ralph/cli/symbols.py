@@ -18,7 +18,7 @@ from ralph.store.workspaces import default_workspace
 @click.argument("text", required=False)
 @click.option("--market", help="KOSPI, KOSDAQ, ...")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--after", help="Go on after this code.")
+@click.option("--after", help="Go on after this code, the last of the page before.")
 @workspace_option
 @home_option
 @json_option
@@ -31,7 +31,8 @@ def symbols_command(
     home: Path | None,
     as_json: bool,
 ) -> None:
-    """Symbols whose code begins with TEXT or whose name holds it; all without TEXT."""
+    """Symbols whose code begins with TEXT or whose name, English name or old name holds it, best first; initial
+    consonants will do (ㅅㅅㅈㅈ). All of them by code without TEXT."""
 
     async def load() -> list[Listing]:
         async with open_database(settings(home), "symbols") as database, database.acquire() as connection:

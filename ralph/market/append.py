@@ -36,6 +36,7 @@ def append(panel: Panel, bars: BarColumns, *, data_version: str) -> Panel:
         fields={name: growth.field(panel.fields[name], values[name], np.nan) for name in FIELDS},
         flags=growth.field(panel.flags, bars.flags, 0),
         data_version=data_version,
+        capital=panel.capital.moved(growth.kept),
     )
 
 
@@ -54,7 +55,7 @@ class _Growth:
     """Where every column and row of the older Panel stands in the newer one."""
 
     def __init__(self, panel: Panel, bars: BarColumns) -> None:
-        self.listings, self._kept = _merge(panel.listings, bars.listings)
+        self.listings, self.kept = _merge(panel.listings, bars.listings)
         place = {listing.symbol: column for column, listing in enumerate(self.listings)}
         named = np.array([place[listing.symbol] for listing in bars.listings], dtype=np.int64)
         self._columns = named[bars.symbol]
@@ -62,13 +63,13 @@ class _Growth:
         trades = np.zeros(len(self.listings), dtype=np.bool_)
         trades[self._columns[self._traded]] = True
         count = trades.astype(np.int64)
-        count[self._kept] += panel.bar_count - panel.first
+        count[self.kept] += panel.bar_count - panel.first
         self._height = int(count.max(initial=0))
         self.first: IntArray = frozen((self._height - count).astype(np.int32))
         # An older bar of row r is now in row r + moved: one up where a new bar came below it, one down where the Panel
         # became taller. There are two cases only, and the more frequent one is copied by whole rows.
         rests = self._height - panel.bar_count
-        moved = rests - trades[self._kept].astype(np.int32)
+        moved = rests - trades[self.kept].astype(np.int32)
         self._usual, self._other = (
             (rests, rests - 1) if 2 * (moved == rests).sum() >= moved.size else (rests - 1, rests)
         )
@@ -77,12 +78,12 @@ class _Growth:
     def field(self, older: NDArray[Number], newest: NDArray[Number], empty: float) -> NDArray[Number]:
         """A field [bars, symbols] with the new Session's values below the older ones."""
         grown = np.empty((self._height, len(self.listings)), dtype=older.dtype)
-        for was, now in _runs(self._kept):
+        for was, now in _runs(self.kept):
             _move(older[:, was], grown[:, now], self._usual, empty)
         if self._unusual.size:
             lines = np.empty((self._height, self._unusual.size), dtype=older.dtype)
             _move(older[:, self._unusual], lines, self._other, empty)
-            grown[:, self._kept[self._unusual]] = lines
+            grown[:, self.kept[self._unusual]] = lines
         grown[:, self._added()] = empty
         if self._traded.any():
             grown[-1, self._columns[self._traded]] = newest[self._traded]
@@ -91,19 +92,19 @@ class _Growth:
     def rows(self, older: IntArray) -> IntArray:
         """The map [sessions, symbols] with the new Session below."""
         grown = np.empty((older.shape[0] + 1, len(self.listings)), dtype=np.int32)
-        for was, now in _runs(self._kept):
+        for was, now in _runs(self.kept):
             grown[:-1, now] = older[:, was]
             if self._usual:
                 np.add(grown[:-1, now], self._usual, out=grown[:-1, now], where=older[:, was] >= 0)
         lines = older[:, self._unusual]
-        grown[:-1, self._kept[self._unusual]] = np.where(lines >= 0, lines + self._other, lines)
+        grown[:-1, self.kept[self._unusual]] = np.where(lines >= 0, lines + self._other, lines)
         grown[:, self._added()] = NO_BAR
         grown[-1] = NO_BAR
         grown[-1, self._columns] = np.where(self._traded, self._height - 1, HALTED)
         return frozen(grown)
 
     def _added(self) -> NDArray[np.int64]:
-        return np.setdiff1d(np.arange(len(self.listings)), self._kept)
+        return np.setdiff1d(np.arange(len(self.listings)), self.kept)
 
 
 def _merge(older: tuple[Listing, ...], newer: tuple[Listing, ...]) -> tuple[tuple[Listing, ...], NDArray[np.int64]]:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import DataNotFound
+from ralph.market.capital import Capital, market_caps
+from ralph.market.roster import Roster
 from ralph.market.symbol import Listing, Symbol
 
 FloatArray = NDArray[np.float64]
@@ -39,6 +41,7 @@ class Panel:
               HALTED where it has one without trade (volume 0)
     first     int32 [symbols]: the row of a Symbol's first bar (the number of rows where it has none)
     flags     uint8 [bars, symbols]: `Flag` bits of each bar
+    capital   listed shares and market caps, as far as they are known
     """
 
     listings: tuple[Listing, ...]
@@ -50,6 +53,7 @@ class Panel:
     workspace: str = "file"
     simulated: bool = False
     data_version: str = "0"
+    capital: Capital = field(default_factory=Capital.none)
     _views: dict[int, View] = field(default_factory=dict, repr=False, init=False)
 
     @cached_property
@@ -66,6 +70,11 @@ class Panel:
     def columns(self) -> dict[Symbol, int]:
         """The column of each Symbol."""
         return {symbol: column for column, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def roster(self) -> Roster:
+        """Who was listed when, and where."""
+        return Roster(self.listings)
 
     @cached_property
     def listed_from(self) -> IntArray:
@@ -144,8 +153,8 @@ class View:
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:
-        """Whether a Symbol has any bar on or before the Session: [symbols]."""
-        listed: NDArray[np.bool_] = self.panel.listed_from <= self.index
+        """Whether a Symbol was listed on the Session and has any bar until then: [symbols]."""
+        listed: NDArray[np.bool_] = (self.panel.listed_from <= self.index) & self.panel.roster.listed(self.on)
         return listed
 
     @cached_property
@@ -153,6 +162,30 @@ class View:
         """Whether a Symbol's bar of the Session is one without trade: [symbols]."""
         halted: NDArray[np.bool_] = self.panel.rows[self.index] == HALTED
         return halted
+
+    @cached_property
+    def market_caps(self) -> FloatArray:
+        """Market caps in won as of the Session, from what was known by then; NaN where nothing tells: [symbols]."""
+        panel, symbols = self.panel, self.first.size
+        day = panel.sessions[self.index]
+        last = panel.capital.last(day, symbols)
+        said = panel.capital.day[last] if panel.capital.day.size else np.full(symbols, day)
+        then = np.where(last >= 0, np.searchsorted(panel.sessions, said, side="right") - 1, self.index)
+        return market_caps(panel.capital, day, self._closes(np.full(symbols, self.index)), self._closes(then))
+
+    def _closes(self, session: NDArray[np.int64]) -> FloatArray:
+        """Each Symbol's newest close up to a Session of its own (its index, -1 where before all): [symbols]."""
+        panel = self.panel
+        closes = np.full(session.size, np.nan)
+        asked = np.flatnonzero(session >= panel.listed_from)  # all others have no bar by then
+        at = session[asked]
+        while asked.size:
+            row = panel.rows[at, asked]
+            found = row >= 0
+            closes[asked[found]] = panel.fields["close"][row[found], asked[found]]
+            remains = ~found & (at > 0)
+            asked, at = asked[remains], at[remains] - 1
+        return closes
 
     @property
     def is_whole(self) -> bool:

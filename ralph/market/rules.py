@@ -235,11 +235,16 @@ class FileBars(FileRead):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FileSymbols(FileRead):
-    """Symbols of a file; a field that is None says nothing about that Symbol."""
+    """Symbols of a file, by code and day; a field that is None says nothing about that Symbol.
+
+    seen_on  the day of which each row speaks, None where the file has no dates; empty where none has
+    """
 
     listings: tuple[Listing, ...]
+    seen_on: tuple[date | None, ...] = ()
 
     def __post_init__(self) -> None:
+        assert len(self.seen_on) in (0, len(self.listings)), "a day for every row, or none"
         assert self.rows_read == len(self.listings) + self.duplicates + self.rejected, "every row is accounted for"
 
 

@@ -14,8 +14,30 @@ Symbol = NewType("Symbol", str)
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]{0,19}")
 
 
+class Span(msgspec.Struct, frozen=True):
+    """A listing, from and until a Session, both included; None where it is not known, or still lasts."""
+
+    listed_on: date | None = None
+    delisted_on: date | None = None
+
+
+class Past(msgspec.Struct, frozen=True):
+    """What a field of a Listing was, from and until a date, both included."""
+
+    field: str
+    value: str
+    since: date
+    until: date
+
+
 class Listing(msgspec.Struct, frozen=True):
-    """What is known about a Symbol apart from its prices; dates are Sessions, inclusive."""
+    """What is known about a Symbol apart from its prices; dates are Sessions, inclusive.
+
+    kind    common, preferred, ETF, ETN, SPAC, REIT, or what a source calls it
+    state   normal, or some of halted, administrative, caution
+    earlier former listings of the code, oldest first
+    past    what fields were before, by field and date
+    """
 
     symbol: Symbol
     name: str | None = None
@@ -25,6 +47,11 @@ class Listing(msgspec.Struct, frozen=True):
     sector: str | None = None
     listed_on: date | None = None
     delisted_on: date | None = None
+    industry: str | None = None
+    isin: str | None = None
+    state: str | None = None
+    earlier: tuple[Span, ...] = ()
+    past: tuple[Past, ...] = ()
 
 
 def parse_symbol(text: str) -> Symbol | None:

@@ -20,7 +20,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A screen to run.
 
     as_of     a Session; the newest where absent
-    universe  Symbols, or a market's name; everything where absent
+    universe  Symbols, a market's name, `top:200` or `top:200:KOSPI` (by market cap), or `list:NAME`; everything where
+              absent
     limit     matches of a page; all where absent
     cursor    `next_cursor` of the page before
     columns   expressions of numbers, shown in `values` beside those of the screen

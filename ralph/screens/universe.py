@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ralph.catalog import nearest
-from ralph.errors import BadParameter, UnknownSymbol
+from ralph.errors import BadParameter, DataNotFound, UnknownSymbol
 from ralph.market.panel import Panel, View
 from ralph.market.symbol import Symbol, parse_symbol
 from ralph.screens.answer import UNIVERSE_MAX
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
+_TOP = re.compile(r"top:(?P<count>[1-9][0-9]{0,5})(:(?P<market>.+))?", re.IGNORECASE)
+
 
 def members(view: View, universe: list[str] | str | None) -> BoolArray:
-    """Whether each column belongs to the universe and was listed as of the view: [symbols].
+    """Whether each column belonged to the universe and was listed as of the view: [symbols].
 
+    A universe is a list of Symbols, a market (`KOSPI`), or the largest by market cap (`top:200`, `top:50:KOSDAQ`).
     UnknownSymbol and BadParameter name what is not known.
     """
-    panel = view.panel
+    listed = view.listed
     if universe is None:
-        chosen = np.ones(len(panel.listings), dtype=np.bool_)
-    elif isinstance(universe, str):
-        chosen = _of_market(panel, universe)
-    else:
-        chosen = _of_symbols(panel, universe)
-    gone = [
-        column
-        for column, listing in enumerate(panel.listings)
-        if listing.delisted_on is not None and listing.delisted_on < view.on
-    ]
-    listed: BoolArray = view.listed & chosen
-    listed[gone] = False
-    return listed
+        return listed.copy()
+    if not isinstance(universe, str):
+        return listed & _of_symbols(view.panel, universe)
+    top = _TOP.fullmatch(universe.strip())
+    if top is None:
+        return listed & _of_market(view, universe)
+    if top["market"]:
+        listed = listed & _of_market(view, top["market"])
+    return _largest(view, listed, int(top["count"]))
 
 
-def _of_market(panel: Panel, name: str) -> BoolArray:
-    markets = sorted({listing.market for listing in panel.listings if listing.market})
+def _of_market(view: View, name: str) -> BoolArray:
+    markets = view.panel.roster.markets
     wanted = name.strip().casefold()
     known = {market.casefold(): market for market in markets}
     if wanted not in known:
@@ -47,10 +47,24 @@ def _of_market(panel: Panel, name: str) -> BoolArray:
         raise BadParameter(
             f"there is no market {_shown(name)}; known: {listed}",
             field="universe",
-            accepted=f"a list of symbols, or a market: {listed}",
+            accepted=f"a list of symbols, a market ({listed}), top:200, top:200:MARKET, or list:NAME",
         )
-    market = known[wanted]
-    return np.fromiter((listing.market == market for listing in panel.listings), np.bool_, len(panel.listings))
+    return view.panel.roster.on_market(known[wanted], view.on)
+
+
+def _largest(view: View, listed: BoolArray, count: int) -> BoolArray:
+    """The `count` Symbols of the largest market caps as of the view; of equal ones the first by code."""
+    caps = np.where(listed, view.market_caps, np.nan)
+    known = np.flatnonzero(~np.isnan(caps))
+    if listed.any() and not known.size:
+        raise DataNotFound(
+            f"no market cap is known on {view.on} or before: import listed shares first, ralph import shares FILE",
+            field="universe",
+            accepted="a market, or a list of symbols",
+        )
+    largest = np.zeros(caps.size, dtype=np.bool_)
+    largest[known[np.argsort(-caps[known], kind="stable")][:count]] = True
+    return largest
 
 
 def _of_symbols(panel: Panel, texts: list[str]) -> BoolArray:

@@ -16,6 +16,7 @@ from ralph.errors import UnknownSymbol
 from ralph.market.columns import BarColumns, sorted_bars
 from ralph.market.minutes import MinuteColumns
 from ralph.market.symbol import Listing, Symbol
+from ralph.store.listings import listings_of
 
 IdArray = NDArray[np.int64]
 
@@ -27,7 +28,7 @@ _ROOM_SYMBOL = 1 << 14
 _COPY_TIMEOUT_S = 600.0
 
 _LISTINGS = """
-  SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on
+  SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on, industry, isin, state
     FROM symbols
     JOIN workspaces ON workspaces.id = workspace_id
    WHERE workspaces.name = $1
@@ -45,7 +46,7 @@ SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | fla
 """
 
 _LISTING = """
-SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on
+SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on, delisted_on, industry, isin, state
   FROM symbols
   JOIN workspaces ON workspaces.id = workspace_id
  WHERE workspaces.name = $1
@@ -104,7 +105,7 @@ async def load_unsorted(connection: Connection, workspace: str, since: date = da
     """
     records = await connection.fetch(_LISTINGS, workspace)
     ids = np.array([record["id"] for record in records], dtype=np.int64)
-    listings = [_listing(record) for record in records]
+    listings = await listings_of(connection, records)
     rows = _Rows(_ROOM_WORKSPACE)
     await _copy(connection, rows, _BARS, int(ids.min(initial=_ID_MAX)), int(ids.max(initial=0)), since)
     return await asyncio.to_thread(lambda: _with_bars(rows.columns(ids, listings)))
@@ -117,7 +118,7 @@ async def load_bars(
     record = await _find(connection, workspace, symbol)
     rows = _Rows(_ROOM_SYMBOL)
     await _copy(connection, rows, _BARS_OF_SYMBOL, record["id"], since, until)
-    return rows.columns(np.array([record["id"]], dtype=np.int64), [_listing(record)])
+    return rows.columns(np.array([record["id"]], dtype=np.int64), await listings_of(connection, [record]))
 
 
 async def load_minutes(
@@ -128,7 +129,8 @@ async def load_minutes(
     record = await _find(connection, workspace, symbol)
     rows = _Rows(_ROOM_SYMBOL)
     await _copy(connection, rows, _MINUTES_OF_SYMBOL, record["id"], until, limit)
-    return rows.minutes(_listing(record))
+    (listing,) = await listings_of(connection, [record])
+    return rows.minutes(listing)
 
 
 async def _find(connection: Connection, workspace: str, symbol: Symbol) -> Record:
@@ -240,9 +242,3 @@ def _with_bars(bars: BarColumns) -> BarColumns:
         listings=tuple(listing for listing, kept in zip(bars.listings, has_bars, strict=True) if kept),
         symbol=column[bars.symbol],
     )
-
-
-def _listing(record: Record) -> Listing:
-    fields = dict(record)
-    del fields["id"]
-    return Listing(symbol=Symbol(fields.pop("code")), **fields)

@@ -15,10 +15,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,12 +30,14 @@ from numpy.typing import NDArray
 
 from ralph.errors import Misconfigured, NotFound, NotReady
 from ralph.market.append import append, each_session
+from ralph.market.capital import Capital
 from ralph.market.columns import BarColumns, Layout
 from ralph.market.panel import FIELDS, Panel
 from ralph.market.symbol import Listing
 from ralph.store.bars import load_unsorted
+from ralph.store.capital import load_capital
 
-_FORMAT = 1  # raised when the meaning of a file changes; older caches are then rebuilt
+_FORMAT = 2  # raised when the meaning of a file changes; older caches are then rebuilt
 _MANIFEST = "manifest.json"
 _NEW = ".new-"
 _LOCK = ".lock"
@@ -42,7 +45,8 @@ _LOCK_POLL_S = 0.05
 _LOCK_WAIT_S = 300.0  # a rebuild takes seconds; whoever takes longer hangs
 _WRITERS = 2  # threads that make and write fields while Postgres, done with its part, rests
 APPENDED_DAYS_MAX = 31  # calendar days between the older Panel's last Session and the first new one
-_ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS)
+_CAPITAL = ("column", "day", "shares", "market_cap")
+_ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS, *(f"capital_{name}" for name in _CAPITAL))
 
 # Versions count up from 0 in every database: what tells two of them apart is the cluster, its timeline (which a
 # restore to an earlier point changes), the database in it and the moment the workspace was made.
@@ -116,9 +120,13 @@ class PanelStore:
                 since = None if older is None else await _changed_since(connection, older)
                 if older is None or since is None or not _is_newer(since, older):
                     bars = await load_unsorted(connection, workspace)
-                    return await asyncio.to_thread(self._build, workspace, version, Layout(bars), bars.listings)
+                    capital = await load_capital(connection, workspace, bars.listings)
+                    build = partial(self._build, version, Layout(bars), bars.listings, capital)
+                    return await asyncio.to_thread(build)
                 bars = await load_unsorted(connection, workspace, since)
-            return await asyncio.to_thread(self._grow, version, older, bars)
+                grown = await asyncio.to_thread(_grown, version, older, bars)
+                capital = await load_capital(connection, workspace, grown.listings)
+            return await asyncio.to_thread(self._build, version, grown, grown.listings, capital)
 
     def _open(self, workspace: str, version: _Version) -> Panel | None:
         """The cached Panel of this version, or None where it is absent, torn or another database's."""
@@ -137,6 +145,7 @@ class PanelStore:
             first=arrays["first"],
             fields={name: arrays[name] for name in FIELDS},
             flags=arrays["flags"],
+            capital=Capital(**{name: arrays[f"capital_{name}"] for name in _CAPITAL}),
             workspace=workspace,
             simulated=version.simulated,
             data_version=version.version,
@@ -152,15 +161,10 @@ class PanelStore:
                     return found
         return None
 
-    def _grow(self, version: _Version, older: Panel, bars: BarColumns) -> Panel:
-        """The older Panel with the Sessions of these bars, all newer than its own."""
-        panel = older
-        for session in each_session(bars):
-            panel = append(panel, session, data_version=version.version)
-        return self._build(version.workspace, version, panel, panel.listings)
-
-    def _build(self, workspace: str, version: _Version, source: Layout | Panel, listings: tuple[Listing, ...]) -> Panel:
-        home = self._folder / workspace
+    def _build(
+        self, version: _Version, source: Layout | Panel, listings: tuple[Listing, ...], capital: Capital
+    ) -> Panel:
+        home = self._folder / version.workspace
         target = home / version.version
         try:
             # We hold the lock: whatever else lies here is an older version, torn, or of a process that died.
@@ -168,13 +172,14 @@ class PanelStore:
                 if leftover.name != _LOCK and leftover != target:
                     shutil.rmtree(leftover, ignore_errors=True)
             draft = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
-            written = _write(draft, source, _Manifest(format=_FORMAT, about=version, sizes={}, listings=listings))
+            manifest = _Manifest(format=_FORMAT, about=version, sizes={}, listings=listings)
+            written = _write(draft, partial(_array, source, capital), manifest)
             shutil.rmtree(target, ignore_errors=True)
             written.rename(target)
             _sync(home)
         except OSError as error:
             raise _unwritable(home, error) from error
-        found = self._open(workspace, version)
+        found = self._open(version.workspace, version)
         assert found is not None, "what was written can be read"
         return found
 
@@ -237,17 +242,28 @@ def _is_newer(since: date, older: Panel) -> bool:
     )
 
 
-def _array(source: Layout | Panel, name: str) -> NDArray[np.generic]:
+def _grown(version: _Version, older: Panel, bars: BarColumns) -> Panel:
+    """The older Panel with the Sessions of these bars, all newer than its own."""
+    panel = older
+    for session in each_session(bars):
+        panel = append(panel, session, data_version=version.version)
+    return panel
+
+
+def _array(source: Layout | Panel, capital: Capital, name: str) -> NDArray[np.generic]:
+    if name.startswith("capital_"):
+        said: NDArray[np.generic] = getattr(capital, name.removeprefix("capital_"))
+        return said
     if isinstance(source, Panel):
         return source.fields[name] if name in FIELDS else getattr(source, name)
     return source.flags() if name == "flags" else source.field(name) if name in FIELDS else getattr(source, name)
 
 
-def _write(folder: Path, source: Layout | Panel, manifest: _Manifest) -> Path:
+def _write(folder: Path, array_of: Callable[[str], NDArray[np.generic]], manifest: _Manifest) -> Path:
     """The Panel, on the disk when this returns; the manifest last, with the sizes of the files."""
 
     def write_array(name: str) -> int:
-        array = _array(source, name)
+        array = array_of(name)
         with (folder / f"{name}.npy").open("wb") as file:
             np.save(file, array)
             return _finish(file)

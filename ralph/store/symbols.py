@@ -1,101 +1,114 @@
-"""Symbols of a workspace: found, listed, made when bars of new ones arrive, and updated from a file of Symbols."""
+"""Symbols of a workspace: found, listed, searched, and made when bars of new ones arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 
 import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import UnknownSymbol
-from ralph.market.rules import FileSymbols
+from ralph.market.kinds import kind_of
+from ralph.market.names import choseong, is_choseong, plain
 from ralph.market.symbol import Listing, Symbol, parse_symbol
-from ralph.store.imports import (
-    REJECTS_SHOWN,
-    STATEMENT_S,
-    ImportReport,
-    begin_run,
-    end_run,
-    lock_workspace,
-    touch_workspace,
-    whole_or_nothing,
-)
+from ralph.store.imports import STATEMENT_S
+from ralph.store.listings import listings_of
 
 LIST_MAX = 5_000
 
-_FIELDS = ("name", "name_en", "market", "kind", "sector", "listed_on", "delisted_on")
+COLUMNS = (
+    "name", "name_en", "market", "kind", "sector", "listed_on", "delisted_on", "industry", "isin", "state",
+)  # fmt: skip
+"""What `symbols` holds of a Listing."""
 
 _ADD = """
-    INSERT INTO symbols (workspace_id, code, name, market, sector)
-         SELECT $1, code, name, market, sector
-           FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS given (code, name, market, sector)
+    INSERT INTO symbols (workspace_id, code, name, name_en, market, kind, sector, listed_on, delisted_on, industry,
+                         isin, state)
+         SELECT $1, given.*
+           FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[], $9::date[],
+                       $10::text[], $11::text[], $12::text[]) AS given
     ON CONFLICT (workspace_id, code)
-      DO UPDATE SET name   = COALESCE(symbols.name,   EXCLUDED.name),
-                    market = COALESCE(symbols.market, EXCLUDED.market),
-                    sector = COALESCE(symbols.sector, EXCLUDED.sector),
-                    updated_at = now()
-              WHERE (symbols.name   IS NULL AND EXCLUDED.name   IS NOT NULL)
-                 OR (symbols.market IS NULL AND EXCLUDED.market IS NOT NULL)
-                 OR (symbols.sector IS NULL AND EXCLUDED.sector IS NOT NULL)
-      RETURNING xmax = 0 AS added
+      DO UPDATE SET name        = COALESCE(symbols.name,        EXCLUDED.name),
+                    name_en     = COALESCE(symbols.name_en,     EXCLUDED.name_en),
+                    market      = COALESCE(symbols.market,      EXCLUDED.market),
+                    kind        = COALESCE(symbols.kind,        EXCLUDED.kind),
+                    sector      = COALESCE(symbols.sector,      EXCLUDED.sector),
+                    listed_on   = COALESCE(symbols.listed_on,   EXCLUDED.listed_on),
+                    delisted_on = COALESCE(symbols.delisted_on, EXCLUDED.delisted_on),
+                    industry    = COALESCE(symbols.industry,    EXCLUDED.industry),
+                    isin        = COALESCE(symbols.isin,        EXCLUDED.isin),
+                    state       = COALESCE(symbols.state,       EXCLUDED.state),
+                    updated_at  = now()
+              WHERE (symbols.name        IS NULL AND EXCLUDED.name        IS NOT NULL)
+                 OR (symbols.name_en     IS NULL AND EXCLUDED.name_en     IS NOT NULL)
+                 OR (symbols.market      IS NULL AND EXCLUDED.market      IS NOT NULL)
+                 OR (symbols.kind        IS NULL AND EXCLUDED.kind        IS NOT NULL)
+                 OR (symbols.sector      IS NULL AND EXCLUDED.sector      IS NOT NULL)
+                 OR (symbols.listed_on   IS NULL AND EXCLUDED.listed_on   IS NOT NULL)
+                 OR (symbols.delisted_on IS NULL AND EXCLUDED.delisted_on IS NOT NULL)
+                 OR (symbols.industry    IS NULL AND EXCLUDED.industry    IS NOT NULL)
+                 OR (symbols.isin        IS NULL AND EXCLUDED.isin        IS NOT NULL)
+                 OR (symbols.state       IS NULL AND EXCLUDED.state       IS NOT NULL)
+      RETURNING id, name, name_en, xmax = 0 AS added
 """
 
 _IDS = "SELECT code, id FROM symbols WHERE workspace_id = $1 AND code = ANY($2::text[])"
 
-_STAGE = """
-    CREATE TEMP TABLE staged_symbols ON COMMIT DROP AS
-           SELECT *
-             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::date[], $8::date[])
-               AS given (code, name, name_en, market, kind, sector, listed_on, delisted_on)
-"""
-
-# A field the file says nothing about stays as it is.
-_UPDATE = """
-    UPDATE symbols
-       SET name        = COALESCE(given.name,        symbols.name),
-           name_en     = COALESCE(given.name_en,     symbols.name_en),
-           market      = COALESCE(given.market,      symbols.market),
-           kind        = COALESCE(given.kind,        symbols.kind),
-           sector      = COALESCE(given.sector,      symbols.sector),
-           listed_on   = COALESCE(given.listed_on,   symbols.listed_on),
-           delisted_on = COALESCE(given.delisted_on, symbols.delisted_on),
-           updated_at  = now()
-      FROM staged_symbols AS given
-     WHERE symbols.workspace_id = $1
-       AND symbols.code = given.code
-       AND (   given.name        <> COALESCE(symbols.name, '')
-            OR given.name_en     <> COALESCE(symbols.name_en, '')
-            OR given.market      <> COALESCE(symbols.market, '')
-            OR given.kind        <> COALESCE(symbols.kind, '')
-            OR given.sector      <> COALESCE(symbols.sector, '')
-            OR given.listed_on   <> COALESCE(symbols.listed_on, '-infinity')
-            OR given.delisted_on <> COALESCE(symbols.delisted_on, '-infinity'))
-"""
-
-_INSERT = """
-    INSERT INTO symbols (workspace_id, code, name, name_en, market, kind, sector, listed_on, delisted_on)
-         SELECT $1, code, name, name_en, market, kind, sector, listed_on, delisted_on
-           FROM staged_symbols
-    ON CONFLICT (workspace_id, code) DO NOTHING
+_NAME = """
+    INSERT INTO symbol_names (symbol_id, plain, choseong, is_old)
+         SELECT *
+           FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[])
+    ON CONFLICT (symbol_id, plain) DO NOTHING
 """
 
 _LIST = """
-    SELECT s.code AS symbol, s.name, s.name_en, s.market, s.kind, s.sector, s.listed_on, s.delisted_on
+    SELECT s.id, s.code, s.name, s.name_en, s.market, s.kind, s.sector, s.listed_on, s.delisted_on, s.industry, s.isin,
+           s.state
       FROM symbols s
       JOIN workspaces w ON w.id = s.workspace_id
      WHERE w.name = $1
-       AND ($2::text IS NULL OR s.code LIKE upper($2) || '%' OR s.name ILIKE '%' || $2 || '%'
-            OR s.name_en ILIKE '%' || $2 || '%')
-       AND ($3::text IS NULL OR s.market = $3)
-       AND ($4::text IS NULL OR s.code COLLATE "C" > $4)
+       AND ($2::text IS NULL OR s.market = $2)
+       AND ($3::text IS NULL OR s.code COLLATE "C" > $3)
   ORDER BY s.code COLLATE "C"
-     LIMIT $5
+     LIMIT $4
+"""
+
+# Ranks: the code itself, the name itself, an old name itself, the beginning of a code, of a name, of an old name, the
+# inside of a name, of an old name; of two alike, one that is listed comes first. $2 is the code, $3 the plain text,
+# $4 the same as initial consonants, or NULL where it has none.
+_SEARCH = """
+      WITH named AS (
+               SELECT symbol_id,
+                      min(CASE WHEN plain = $3 OR choseong = $4                           THEN 1
+                               WHEN starts_with(plain, $3) OR starts_with(choseong, $4)   THEN 4
+                               WHEN strpos(plain, $3) > 0 OR strpos(choseong, $4) > 0     THEN 6
+                          END + is_old::integer) AS rank
+                 FROM symbol_names
+             GROUP BY symbol_id
+           ), ranked AS (
+               SELECT s.id, s.code,
+                      2 * LEAST(CASE WHEN s.code = $2 THEN 0 WHEN starts_with(s.code, $2) THEN 3 END, n.rank)
+                        + (s.delisted_on IS NOT NULL)::integer AS rank
+                 FROM symbols s
+                 JOIN workspaces w ON w.id = s.workspace_id
+            LEFT JOIN named n ON n.symbol_id = s.id
+                WHERE w.name = $1
+                  AND ($5::text IS NULL OR s.market = $5)
+           )
+    SELECT s.id, s.code, s.name, s.name_en, s.market, s.kind, s.sector, s.listed_on, s.delisted_on, s.industry, s.isin,
+           s.state
+      FROM ranked r
+      JOIN symbols s ON s.id = r.id
+     WHERE r.rank IS NOT NULL
+       AND ($6::text IS NULL OR (r.rank, r.code COLLATE "C") > (SELECT rank, code FROM ranked WHERE code = $6))
+  ORDER BY r.rank, r.code COLLATE "C"
+     LIMIT $7
 """
 
 _FIND = """
-    SELECT s.code AS symbol, s.name, s.name_en, s.market, s.kind, s.sector, s.listed_on, s.delisted_on
+    SELECT s.id, s.code, s.name, s.name_en, s.market, s.kind, s.sector, s.listed_on, s.delisted_on, s.industry, s.isin,
+           s.state
       FROM symbols s
       JOIN workspaces w ON w.id = s.workspace_id
      WHERE w.name = $1
@@ -111,62 +124,32 @@ async def ensure_symbols(
     What is stored about a Symbol wins over what a file of bars says about it in passing.
     """
     codes = [listing.symbol for listing in listings]
-    about = [[getattr(listing, name) for listing in listings] for name in ("name", "market", "sector")]
-    written = await connection.fetch(_ADD, workspace_id, codes, *about, timeout=STATEMENT_S)
+    about = {name: [getattr(listing, name) for listing in listings] for name in COLUMNS}
+    about["kind"] = [kind_of(listing.symbol, listing.name, listing.kind) for listing in listings]
+    written = await connection.fetch(_ADD, workspace_id, codes, *about.values(), timeout=STATEMENT_S)
+    await name_symbols(connection, ((row["id"], (row["name"], row["name_en"]), ()) for row in written))
     ids = dict(await connection.fetch(_IDS, workspace_id, codes, timeout=STATEMENT_S))
     added = sum(row["added"] for row in written)
     return np.array([ids[code] for code in codes], dtype=np.int32), added, len(written) > added
 
 
-async def import_symbols(
-    connection: asyncpg.Connection,
-    workspace: str,
-    file_symbols: FileSymbols,
-    *,
-    dry_run: bool = False,
-    progress: Callable[[str, int, int], None] = lambda phase, done, total: None,
-) -> ImportReport:
-    """Stores Symbols in one transaction; an empty cell leaves what is stored. Raises NotFound for an unknown workspace,
-    DatabaseDown when the database goes away (nothing is stored then)."""
-    started_at = datetime.now(UTC)
-    total = len(file_symbols.listings)
-    async with whole_or_nothing(connection, file_symbols.file_name, dry_run):
-        progress("wait", 0, total)
-        place = await lock_workspace(connection, workspace)
-        run_id = await begin_run(connection, place, file_symbols, "symbols", adjusted=False, started_at=started_at)
-        progress("store", 0, total)
-        columns = [[getattr(listing, name) for listing in file_symbols.listings] for name in ("symbol", *_FIELDS)]
-        await connection.execute(_STAGE, *columns, timeout=STATEMENT_S)
-        updated = _count(await connection.execute(_UPDATE, place.id, timeout=STATEMENT_S))
-        stored = _count(await connection.execute(_INSERT, place.id, timeout=STATEMENT_S))
-        version = await touch_workspace(connection, place, since=None) if stored or updated else place.data_version
-        unchanged = total - stored - updated + file_symbols.duplicates
-        finished_at = await end_run(connection, run_id, stored=stored, updated=updated, unchanged=unchanged, flagged=0)
-        progress("store", total, total)
-    return ImportReport(
-        workspace=place.name,
-        simulated=place.simulated,
-        kind="symbols",
-        file_name=file_symbols.file_name,
-        file_sha256=file_symbols.file_sha256,
-        columns=file_symbols.mapping,
-        adjusted=False,
-        rows_read=file_symbols.rows_read,
-        stored=stored,
-        updated=updated,
-        unchanged=unchanged,
-        flagged=0,
-        rejected=file_symbols.rejected,
-        started_at=started_at,
-        finished_at=finished_at,
-        run_id=None if dry_run else str(run_id),
-        dry_run=dry_run,
-        data_version=str(place.data_version if dry_run else version),
-        symbols_added=stored,
-        encoding=file_symbols.encoding,
-        rejects=file_symbols.rejects[:REJECTS_SHOWN],
-        notes=file_symbols.notes,
-    )
+async def name_symbols(
+    connection: asyncpg.Connection, named: Iterable[tuple[int, Iterable[str | None], Iterable[str]]]
+) -> None:
+    """Writes the names that a search finds: of each Symbol (its id) those it has, then those it had."""
+    rows: dict[tuple[int, str], tuple[str, bool]] = {}
+    for symbol_id, current, old in named:
+        for is_old, names in ((False, current), (True, old)):
+            for name in names:
+                if name is not None and plain(name):
+                    rows.setdefault((symbol_id, plain(name)), (choseong(name), is_old))
+    columns = [
+        [symbol_id for symbol_id, _ in rows],
+        [text for _, text in rows],
+        [initials for initials, _ in rows.values()],
+        [is_old for _, is_old in rows.values()],
+    ]
+    await connection.execute(_NAME, *columns, timeout=STATEMENT_S)
 
 
 async def list_symbols(
@@ -178,15 +161,23 @@ async def list_symbols(
     after: str | None = None,
     limit: int = 100,
 ) -> list[Listing]:
-    """Symbols by code: those whose code begins with the search text or whose name holds it; `after` is the last code of
-    the page before, and a page has at most 5,000."""
-    text = None if search is None else _escaped(search)
-    rows = await connection.fetch(_LIST, workspace, text, market, after, max(1, min(limit, LIST_MAX)))
-    return [Listing(**row) for row in rows]
+    """Symbols by code, or those a search finds, best first; a page has at most 5,000.
+
+    search  the beginning of a code, or a part of a Korean, English or old name, or of its initial consonants
+    after   the last code of the page before
+    """
+    count = max(1, min(limit, LIST_MAX))
+    text = plain((search or "").replace("\0", ""))
+    if text:
+        initials = choseong(text) if is_choseong(text) else None
+        rows = await connection.fetch(_SEARCH, workspace, text.upper(), text, initials, market, after, count)
+    else:
+        rows = await connection.fetch(_LIST, workspace, market, after, count)
+    return await listings_of(connection, rows)
 
 
 async def find_symbol(connection: asyncpg.Connection, workspace: str, code: str) -> Listing:
-    """The Listing of a code; UnknownSymbol says where to look."""
+    """One Symbol by its code; UnknownSymbol where the workspace has none of that code."""
     symbol: Symbol | None = parse_symbol(code)
     row = await connection.fetchrow(_FIND, workspace, symbol) if symbol is not None else None
     if row is None:
@@ -195,15 +186,4 @@ async def find_symbol(connection: asyncpg.Connection, workspace: str, code: str)
             field="symbol",
             accepted="a code such as 005930",
         )
-    return Listing(**row)
-
-
-def _escaped(search: str) -> str:
-    """The text with LIKE's own signs and zero bytes, which Postgres refuses, made harmless."""
-    text = search.replace("\0", "").replace("\\", "\\\\")
-    return text.replace("%", r"\%").replace("_", r"\_")
-
-
-def _count(status: str) -> int:
-    """The rows of a command's status, `UPDATE 3` or `INSERT 0 3`."""
-    return int(status.rsplit(" ", 1)[1])
+    return (await listings_of(connection, [row]))[0]

@@ -1,4 +1,4 @@
-"""Files as a source of bars and Symbols: CSV and Parquet.
+"""Files as a source of bars, Symbols, shares, flows and indices: CSV and Parquet.
 
 polars costs 0.2 s and 60 MB, so it is loaded by the first call and not with this package.
 """
@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ralph.market.dated import DatedKind, FileDated
 from ralph.market.rules import FileBars, FileSymbols
 
 
@@ -27,11 +28,32 @@ def read_bars(path: str | Path, overrides: Mapping[str, str] | None = None, *, t
     return bars.read_bars(Path(path), overrides, today or _today())
 
 
-def read_symbols(path: str | Path, overrides: Mapping[str, str] | None = None) -> FileSymbols:
-    """The Symbols of a CSV or Parquet file, sorted by code, with the rows that were rejected; raises as `read_bars`."""
+def read_symbols(
+    path: str | Path, overrides: Mapping[str, str] | None = None, *, today: date | None = None
+) -> FileSymbols:
+    """The Symbols of a CSV or Parquet file, sorted by code and day, with the rows that were rejected; parameters and
+    errors as of `read_bars`."""
     from ralph.brokers.files import symbols
 
-    return symbols.read_symbols(Path(path), overrides)
+    return symbols.read_symbols(Path(path), overrides, today or _today())
+
+
+def read_dated(
+    path: str | Path,
+    kind: DatedKind,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    as_of: date | None = None,
+    today: date | None = None,
+) -> FileDated:
+    """Listed shares, flows or index bars of a CSV or Parquet file, sorted by (key, day), with the rows that were
+    rejected; parameters and errors as of `read_bars`.
+
+    as_of  the day of all rows of a file that has no dates
+    """
+    from ralph.brokers.files import dated
+
+    return dated.read_dated(Path(path), kind, overrides, as_of, today or _today())
 
 
 def _today() -> date:

@@ -24,25 +24,16 @@ _SYMBOL = (
 )  # fmt: skip
 _NAME = ("name", "종목명", "한글종목명", "한글종목약명", "회사명", "korname", "nameko", "isuabbrv", "isunm")
 _MARKET = ("market", "시장구분", "시장", "시장명", "mktnm", "exchange")
+_DATE = (
+    "date", "일자", "날짜", "기준일", "기준일자", "거래일", "거래일자", "영업일자", "basdd", "trddd", "day",
+)  # fmt: skip
 _SECTOR = ("sector", "업종", "업종명", "industry", "산업")
 
 BARS = Layout(
     kind="bars",
     names={
         "symbol": _SYMBOL,
-        "date": (
-            "date",
-            "일자",
-            "날짜",
-            "기준일",
-            "기준일자",
-            "거래일",
-            "거래일자",
-            "영업일자",
-            "basdd",
-            "trddd",
-            "day",
-        ),
+        "date": _DATE,
         "open": ("open", "시가", "openprice", "tddopnprc"),
         "high": ("high", "고가", "highprice", "tddhgprc"),
         "low": ("low", "저가", "lowprice", "tddlwprc"),
@@ -71,13 +62,68 @@ SYMBOLS = Layout(
         "symbol": _SYMBOL,
         "name": _NAME,
         "name_en": ("nameen", "englishname", "engname", "영문종목명", "영문명", "isuengnm"),
+        "date": _DATE,
         "market": _MARKET,
         "kind": ("kind", "종류", "증권구분", "주식종류", "securitytype", "secugrpnm"),
-        "sector": _SECTOR,
+        "sector": ("sector", "업종", "업종명"),
+        "industry": ("industry", "산업", "산업명", "세부업종", "ksic"),
+        "isin": ("isin", "표준코드", "isucd", "isincode"),
+        "state": ("state", "상태", "종목상태", "소속부", "dept", "secttpnm"),
         "listed_on": ("listedon", "상장일", "상장일자", "listingdate", "listdate", "listdd"),
         "delisted_on": ("delistedon", "상장폐지일", "폐지일", "폐지일자", "delistingdate", "delistdate", "delistdd"),
     },
     required=("symbol",),
+)
+
+_SHARES = ("shares", "상장주식수", "상장주식수(주)", "listedshares", "listshrs", "주식수")
+_MARKET_CAP = ("marketcap", "시가총액", "시가총액(원)", "marcap", "mktcap")
+
+SHARES = Layout(
+    kind="shares",
+    names={"symbol": _SYMBOL, "date": _DATE, "shares": _SHARES, "market_cap": _MARKET_CAP},
+    required=("symbol", "date"),
+)
+
+# A column that does not say its unit is taken as shares: that is how the exchange's own tables name them.
+FLOWS = Layout(
+    kind="flows",
+    names={
+        "symbol": _SYMBOL,
+        "date": _DATE,
+        "foreign_value": (
+            "foreignnetvalue", "foreignvalue", "외국인순매수대금", "외국인순매수금액", "외국인순매수(원)",
+        ),
+        "institution_value": (
+            "instnetvalue", "institutionnetvalue", "institutionvalue",
+            "기관순매수대금", "기관순매수금액", "기관순매수(원)",
+        ),
+        "individual_value": (
+            "individualnetvalue", "individualvalue", "개인순매수대금", "개인순매수금액", "개인순매수(원)",
+        ),
+        "foreign_shares": ("foreignnet", "foreignshares", "외국인순매수", "외국인순매수량", "외국인순매수(주)"),
+        "institution_shares": (
+            "instnet", "institutionnet", "institutionshares", "기관순매수", "기관순매수량", "기관순매수(주)",
+        ),
+        "individual_shares": ("individualnet", "individualshares", "개인순매수", "개인순매수량", "개인순매수(주)"),
+        "foreign_held": ("foreignhold", "foreignheld", "외국인보유주수", "외국인보유수량", "외국인보유주식수"),
+    },
+    required=("symbol", "date"),
+)  # fmt: skip
+
+INDEX = Layout(
+    kind="index",
+    names={
+        "index": ("index", "지수", "지수명", "symbol", "code", "idxnm"),
+        "date": _DATE,
+        "open": (*BARS.names["open"], "시가지수", "opnprcidx"),
+        "high": (*BARS.names["high"], "고가지수", "hgprcidx"),
+        "low": (*BARS.names["low"], "저가지수", "lwprcidx"),
+        "close": (*BARS.names["close"], "종가지수", "clsprcidx"),
+        "volume": BARS.names["volume"],
+        "value": BARS.names["value"],
+        "market_cap": (*_MARKET_CAP, "상장시가총액"),
+    },
+    required=("index", "date", "close"),
 )
 
 
