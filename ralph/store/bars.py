@@ -158,6 +158,10 @@ async def _copy(connection: Connection, rows: _Rows, query: str, *values: object
 
     try:
         await connection.copy_from_query(query, *values, output=receive, format="binary", timeout=_COPY_TIMEOUT_S)
+    except asyncio.CancelledError:
+        # asyncpg cannot leave a COPY in the midst: whatever it is asked next fails, and the rest that arrives with it.
+        connection.terminate()
+        raise
     finally:
         if parsing:
             await parsing
