@@ -10,7 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
-from ralph.errors import BadExpression, BadRequest, NotAllowed, RalphError, Unavailable
+from ralph.errors import BadExpression, BadRequest, RalphError, Unavailable
 from ralph.telemetry import request_id
 
 _log = logging.getLogger("ralph.api")
@@ -134,5 +134,3 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     UnicodeDecodeError: on_undecodable,
     Exception: on_unexpected,
 }
-
-__all__ = ["HANDLERS", "MEDIA_TYPE", "PROBLEMS", "NotAllowed", "Problem", "from_error", "problem"]

@@ -17,7 +17,7 @@ from ralph.cli.options import home_option, json_option, settings
 from ralph.cli.output import ProgressBar, print_json
 from ralph.config import Config
 from ralph.embedded.home import Home
-from ralph.errors import HomeInUse, Misconfigured, RalphError, Unavailable
+from ralph.errors import HomeInUse, Misconfigured, NotAllowed, RalphError, Unavailable
 
 LOGIN_TIMEOUT_S = 10
 
@@ -136,6 +136,8 @@ def _new_link(url: str, key: str) -> str:
             path: str = json.load(response)["path"]
             return path
     except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise NotAllowed(f"the server at {url} does not know this home's key; is it another home's?") from error
         raise RalphError(f"the server at {url} refused: {error.reason}") from error
     except OSError as error:
         raise Unavailable(f"the server at {url} does not answer: {error}") from error
