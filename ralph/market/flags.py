@@ -23,3 +23,8 @@ ANOMALY = Flag.INCONSISTENT | Flag.JUMP
 
 JUMP_RATIO = 0.305
 """The daily limit of 30 % (since 2015-06-15) with room for tick rounding."""
+
+EARLY_JUMP_RATIO = 0.155
+"""The limit of 15 % before; KOSDAQ had 12 % until 2005, which is not told apart: prices were adjusted and rounded."""
+
+WIDER_SINCE = np.datetime64("2015-06-15", "D")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.market.columns import BarColumns
-from ralph.market.flags import JUMP_RATIO, Flag
+from ralph.market.flags import EARLY_JUMP_RATIO, JUMP_RATIO, WIDER_SINCE, Flag
 from ralph.market.panel import FloatArray
-from ralph.market.symbol import Listing
+from ralph.market.symbol import Listing, is_korean
 
 REJECTS_KEPT_MAX = 10_000
 """Rejected rows kept with their text, the first of a file; all of them are counted."""
@@ -124,8 +124,18 @@ def flag_rows(columns: BarColumns, previous_close: FloatArray | None = None) -> 
         first = np.concatenate(([True], symbol[1:] != symbol[:-1]))
         before[first] = previous_close[symbol[first]]
     with np.errstate(invalid="ignore"):
-        flags[at[np.abs(close / before - 1.0) > JUMP_RATIO]] |= _JUMP
+        flags[at[np.abs(close / before - 1.0) > jump_ratios(columns)[at]]] |= _JUMP
     return flags
+
+
+def jump_ratios(columns: BarColumns) -> FloatArray:
+    """How far a close may move from the traded close before it, by the price limit of the day: a ratio [rows]."""
+    early = np.array([is_korean(listing) for listing in columns.listings], dtype=np.bool_)
+    ratios = np.full(len(columns), JUMP_RATIO)
+    old = columns.day < WIDER_SINCE
+    if old.any():
+        ratios[old & early[columns.symbol]] = EARLY_JUMP_RATIO
+    return ratios
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import msgspec
 Symbol = NewType("Symbol", str)
 """A listed instrument's short code as text: `005930`, `00104K`. Never a number."""
 
+KOREAN_MARKETS = frozenset({"KOSPI", "KOSDAQ", "KONEX"})
+_KOREAN_LENGTH = 6
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]{0,19}")
 
 
@@ -58,3 +60,11 @@ def parse_symbol(text: str) -> Symbol | None:
     """The Symbol a text names, or None where no code looks like that (1 to 20 letters, digits and .:/_-)."""
     code = text.strip().upper()
     return Symbol(code) if _CODE.fullmatch(code) else None
+
+
+def is_korean(listing: Listing) -> bool:
+    """Whether the rules of the Korean exchange hold for it: by its market, or where none is known by its code, of six
+    signs that begin with a digit."""
+    if listing.market is not None:
+        return listing.market.removesuffix(" GLOBAL") in KOREAN_MARKETS
+    return len(listing.symbol) == _KOREAN_LENGTH and listing.symbol[0].isdigit()

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.market.columns import BarColumns
-from ralph.market.flags import JUMP_RATIO
+from ralph.market.flags import EARLY_JUMP_RATIO, JUMP_RATIO, WIDER_SINCE
+from ralph.market.symbol import is_korean
 from ralph.store.imports import STATEMENT_S
 
 # The stored bars on both sides of each Symbol's bars in the file: a jump is measured from the traded bar before, and
@@ -33,8 +34,8 @@ _AROUND = """
 _SPANS = """
     CREATE TEMP TABLE spans ON COMMIT DROP AS
            SELECT *
-             FROM unnest($1::integer[], $2::date[], $3::date[], $4::double precision[])
-               AS given (symbol_id, first_on, until, previous_close)
+             FROM unnest($1::integer[], $2::date[], $3::date[], $4::double precision[], $5::double precision[])
+               AS given (symbol_id, first_on, until, previous_close, early_ratio)
 """
 
 # Stored bars that lie between, or right after, the bars of the file and are not in it. Seldom any. OFFSET 0 keeps the
@@ -65,12 +66,13 @@ _JUDGED = """
              SELECT symbol_id, session_on, close, flags, false
                FROM amid
          ), previous AS (
-             SELECT merged.*, lag(close, 1, previous_close) OVER (PARTITION BY symbol_id ORDER BY session_on) AS before
+             SELECT merged.*, CASE WHEN session_on < $2 THEN early_ratio ELSE $1 END AS ratio,
+                    lag(close, 1, previous_close) OVER (PARTITION BY symbol_id ORDER BY session_on) AS before
                FROM merged
                JOIN spans USING (symbol_id)
          ), anew AS (
              SELECT symbol_id, session_on, of_file, flags AS old_flags,
-                    ((flags & ~4) | CASE WHEN abs(close / before - 1) > $1 THEN 4 ELSE 0 END)::smallint AS flags
+                    ((flags & ~4) | CASE WHEN abs(close / before - 1) > ratio THEN 4 ELSE 0 END)::smallint AS flags
                FROM previous
          )
   SELECT symbol_id, session_on, of_file, flags
@@ -139,6 +141,7 @@ class Spans:
     first_on: NDArray[np.datetime64]
     until: NDArray[np.datetime64]
     previous_close: NDArray[np.float64]
+    early_ratio: NDArray[np.float64]
 
 
 async def find_spans(connection: asyncpg.Connection, columns: BarColumns, ids: NDArray[np.int32]) -> Spans:
@@ -154,18 +157,20 @@ async def find_spans(connection: asyncpg.Connection, columns: BarColumns, ids: N
             previous_close[row["place"]] = row["previous_close"]
         if row["next_on"] is not None:
             until[row["place"]] = row["next_on"]
-    return Spans(ids, first_on, until, previous_close)
+    early = np.array([is_korean(listing) for listing in columns.listings], dtype=np.bool_)
+    return Spans(ids, first_on, until, previous_close, np.where(early, EARLY_JUMP_RATIO, JUMP_RATIO))
 
 
 async def reflag_staged(connection: asyncpg.Connection, spans: Spans) -> bool:
     """Where stored bars lie amid those of the file, measures the jumps over both; whether any flag is different."""
     previous = [None if np.isnan(close) else close for close in spans.previous_close.tolist()]
     given = [spans.symbol_id.tolist(), spans.first_on.tolist(), spans.until.tolist(), previous]
+    given.append(spans.early_ratio.tolist())
     await connection.execute(_SPANS, *given, timeout=STATEMENT_S)
     days = (spans.first_on.min().astype(object), spans.until.max().astype(object))
     if await connection.execute(_AMID, *days, timeout=STATEMENT_S) == "SELECT 0":
         return False
-    if await connection.execute(_JUDGED, JUMP_RATIO, timeout=STATEMENT_S) == "SELECT 0":
+    if await connection.execute(_JUDGED, JUMP_RATIO, WIDER_SINCE.astype(object), timeout=STATEMENT_S) == "SELECT 0":
         return False
     await connection.execute("ANALYZE judged")  # without it the planner reads every stored bar to find these few
     await connection.execute(_REFLAG_STAGED, timeout=STATEMENT_S)
