@@ -32,6 +32,7 @@ from ralph.store.database import Database
 from ralph.store.markets import Markets
 from ralph.store.migrate import migrate
 from ralph.store.panels import PanelStore
+from ralph.store.storage import bar_storage
 from ralph.store.web_sessions import WebSessions
 from ralph.telemetry import Metrics
 
@@ -186,7 +187,9 @@ class Application:
         self._note("database", "reachable")
         async with self._database.acquire() as connection:
             applied = await migrate(connection)
+            storage = await bar_storage(connection)
         self._note("schema", f"{len(applied)} migrations applied" if applied else "current")
+        self._note("storage", f"bars in {storage.kind}: {storage.detail}")
         if self._config.demo:
             await fill_demo(self._database, self._say, self._say.progress)
         await self._markets.refresh()

@@ -46,6 +46,23 @@ class EmbeddedConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     check_interval_s: float = 1.0
 
 
+class QualityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """coverage_pct: the share of the expected Symbols that a Session needs, percent; runs_kept: reports kept of each
+    workspace."""
+
+    coverage_pct: float = 80.0
+    runs_kept: int = 30
+
+
+class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long things are kept; 0 is for ever, as daily bars are unless a limit is set. `ralph retention` removes, and
+    asks for the count before it touches daily bars."""
+
+    bars_years: int = 0
+    minute_bars_days: int = 730
+    import_runs_days: int = 365
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -60,6 +77,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogConfig = LogConfig()
     limits: LimitsConfig = LimitsConfig()
     embedded: EmbeddedConfig = EmbeddedConfig()
+    quality: QualityConfig = QualityConfig()
+    retention: RetentionConfig = RetentionConfig()
 
 
 @dataclass(frozen=True)
@@ -195,6 +214,11 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         ),
         "limits.body_bytes": (1_024 <= config.limits.body_bytes <= 2**30, "1024 to 1073741824"),
         "limits.upload_bytes": (1_024 <= config.limits.upload_bytes <= 2**36, "1024 to 68719476736"),
+        "quality.coverage_pct": (0 <= config.quality.coverage_pct <= 100, "0 to 100 percent"),
+        "quality.runs_kept": (1 <= config.quality.runs_kept <= 1_000, "1 to 1000"),
+        "retention.bars_years": (0 <= config.retention.bars_years <= 200, "0 (for ever) to 200"),
+        "retention.minute_bars_days": (0 <= config.retention.minute_bars_days <= 36_500, "0 (for ever) to 36500"),
+        "retention.import_runs_days": (0 <= config.retention.import_runs_days <= 36_500, "0 (for ever) to 36500"),
         "embedded.check_interval_s": (0.05 <= config.embedded.check_interval_s <= 60, "0.05 to 60 seconds"),
     }
     for name, (holds, accepted) in rules.items():

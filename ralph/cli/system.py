@@ -22,6 +22,7 @@ from ralph.embedded.servers import describe
 from ralph.errors import RalphError
 from ralph.market.calendar import PUBLISHED
 from ralph.store.migrate import MigrationStatus, status
+from ralph.store.storage import bar_storage
 
 DISK_FREE_MIN = 2 * 10**9  # bytes; the embedded database with ten years of daily bars needs about half of it
 SMALL_STACK = 1 << 20  # decoding deep JSON on a thread with a small stack can end the process
@@ -134,7 +135,8 @@ async def _database_version(config: Config) -> str:
     async with open_database(config, "doctor") as database, database.acquire() as connection:
         version = await connection.fetchval("SHOW server_version")
         size = await connection.fetchval("SELECT pg_size_pretty(pg_database_size(current_database()))")
-        return f"PostgreSQL {version}, {size}"
+        storage = await bar_storage(connection)
+        return f"PostgreSQL {version}, {size}; bars in {storage.kind}: {storage.detail}"
 
 
 @click.group("config")

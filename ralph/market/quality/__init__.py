@@ -1,4 +1,4 @@
-"""What is wrong with the bars of a market: a quality run, its findings, the coverage gate, and holes by Symbol. Pure."""
+"""What is wrong with the bars of a market: a run over all of them, the coverage gate, and holes by Symbol. Pure."""
 
 from ralph.market.quality.coverage import COVERAGE_PCT, Coverage, coverage
 from ralph.market.quality.examination import Examination, examine

@@ -1,4 +1,4 @@
-"""The share of the Symbols expected on a Session that have a bar of it, and the gate that stops work on half a market."""
+"""The share of the Symbols expected on a Session that have a bar of it, and the gate against half a market."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ COVERAGE_PCT = 80.0
 """Below this share a Session counts as not delivered."""
 
 EXPECTED_SESSIONS = 20
-"""A Symbol is expected for so many Sessions after its newest bar. Halted Symbols have bars, so one that stays away for a
-month has left; and a source that fails for two weeks is still measured against the market it had."""
+"""A Symbol is expected for so many Sessions after its newest bar. Halted Symbols have bars, so one that stays away for
+a month has left; and a source that fails for two weeks is still measured against the market it had."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -58,4 +58,3 @@ def _counted(day: date, expected: BoolArray, present: BoolArray, minimum_pct: fl
     wanted, there = int(expected.sum()), int(present.sum())
     ratio = there / wanted if wanted else 1.0
     return Coverage(day, wanted, there, ratio, ratio * 100 >= minimum_pct)
-

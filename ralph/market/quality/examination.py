@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -49,12 +48,20 @@ class Examination:
     @property
     def worst(self) -> dict[Symbol, Severity]:
         """The worst severity of each Symbol that has findings."""
-        return worst_of(self.findings)
+        worst: dict[Symbol, Severity] = {}
+        for finding in self.findings:
+            if finding.symbol is not None:
+                worst.setdefault(finding.symbol, finding.severity)
+        return worst
+
+    @property
+    def symbols_by_worst(self) -> dict[Severity, int]:
+        """How many Symbols have each severity as their worst."""
+        counted = Counter(self.worst.values())
+        return {severity: counted[severity] for severity in SEVERITIES}
 
 
-def examine(
-    bars: BarColumns, calendar: Calendar | None, today: date, minimum_pct: float = COVERAGE_PCT
-) -> Examination:
+def examine(bars: BarColumns, calendar: Calendar | None, today: date, minimum_pct: float = COVERAGE_PCT) -> Examination:
     """Look at all bars of a market; they may come in any order, and keys may stand twice.
 
     calendar     the exchange's; where it is None, or does not fit the bars, the days that have bars are the Sessions
@@ -78,15 +85,6 @@ def examine(
         is_exchange=is_exchange,
         took_ms=(time.perf_counter() - started) * 1e3,
     )
-
-
-def worst_of(findings: tuple[Finding, ...]) -> Mapping[Symbol, Severity]:
-    """The worst severity of each Symbol, from findings in their order."""
-    worst: dict[Symbol, Severity] = {}
-    for finding in findings:
-        if finding.symbol is not None:
-            worst.setdefault(finding.symbol, finding.severity)
-    return worst
 
 
 def _order(finding: Finding) -> tuple[int, int, str, date]:

@@ -56,7 +56,7 @@ def hole_calendar(bars: BarColumns, calendar: Calendar | None, market_days: Days
     """
     assert len(bars.listings) == 1, "one Symbol"
     rows = Rows(bars)
-    days = bars.day if market_days is None else market_days[market_days >= bars.day.min(initial=np.datetime64("9999"))]
+    days = bars.day if market_days is None else market_days[market_days >= bars.day.min()] if len(bars) else bars.day
     padded = np.union1d(bars.day, days)
     presence = Presence.of(rows, calendar, 0.0, padded)
     lacking = missing(presence)[:, 0]

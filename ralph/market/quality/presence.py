@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,13 @@ from ralph.market.quality.coverage import BoolArray, Coverage, coverages
 from ralph.market.quality.findings import Detail, Finding, find
 from ralph.market.quality.rows import Index, Rows, spells
 from ralph.market.roster import Roster
-from ralph.market.symbol import Listing
+from ralph.market.symbol import Listing, Span
 
 Days = NDArray[np.datetime64]
 
 CALENDAR_RATIO = 0.98
-"""The exchange calendar is taken for a market's own when so many of its traded bars are on its Sessions. Of US bars 95 %
-are; and of real Korean files, whose bars on holidays are what we look for, all but 0.1 %."""
+"""The exchange calendar is taken for a market's own when so many of its traded bars are on its Sessions. Of US bars
+95 % are; and of real Korean files, whose bars on holidays are what we look for, all but 0.1 %."""
 
 STOPPED_SESSIONS = 5
 """A Symbol without bars for a week, and not delisted, has stopped; before that its bars are missing."""
@@ -43,9 +44,7 @@ class Presence:
     coverages: list[Coverage]
 
     @classmethod
-    def of(
-        cls, rows: Rows, calendar: Calendar | None, minimum_pct: float, market_days: Days | None = None
-    ) -> Presence:
+    def of(cls, rows: Rows, calendar: Calendar | None, minimum_pct: float, market_days: Days | None = None) -> Presence:
         """The presence of bars, none of which is after today; calendar as of `sessions_of_market`. market_days are
         those of the market where the bars are not all of it."""
         bars = rows.bars
@@ -78,7 +77,9 @@ def sessions_of_market(day: Days, calendar: Calendar | None) -> Days:
 def fits(rows: Rows, calendar: Calendar) -> bool:
     """Whether the calendar is that of these bars."""
     day = rows.bars.day[~rows.halted]
-    return bool(np.isin(day, sessions_of_market(rows.bars.day, calendar)).mean() >= CALENDAR_RATIO) if day.size else True
+    return (
+        bool(np.isin(day, sessions_of_market(rows.bars.day, calendar)).mean() >= CALENDAR_RATIO) if day.size else True
+    )
 
 
 def find_presence(rows: Rows, presence: Presence) -> Iterator[Finding]:
@@ -111,22 +112,24 @@ def _holes(rows: Rows, presence: Presence) -> Iterator[Finding]:
         symbol, begin = divmod(first, sessions)
         end, length = last % sessions, last - first + 1
         listing = rows.bars.listings[symbol]
-        on = [presence.sessions[place].astype(object) for place in (begin, end)]
+        begin_on, end_on = presence.sessions[[begin, end]].astype(object).tolist()
         if end == newest and listing.delisted_on is None and length >= STOPPED_SESSIONS:
-            yield find("stopped", listing.symbol, *on, Detail(sessions=length))
+            yield find("stopped", listing.symbol, begin_on, end_on, Detail(sessions=length))
         elif failed[end + 1] - failed[begin] < length:  # a Session that nobody has is said once, as its coverage
-            yield find("missing", listing.symbol, *on, Detail(sessions=length))
+            yield find("missing", listing.symbol, begin_on, end_on, Detail(sessions=length))
 
 
 def _listed_spans(sessions: Days, present: BoolArray, listings: tuple[Listing, ...]) -> tuple[Index, Index]:
     """From the first bar, or the listing where it is known and later than all bars began, to the delisting."""
-    has_bar = present.any(axis=0)
+    has_bar: BoolArray = np.asarray(present.any(axis=0))
     begins = np.where(has_bar, present.argmax(axis=0), sessions.size).astype(np.int64)
     last = np.where(has_bar, sessions.size - 1 - present[::-1].argmax(axis=0), -1).astype(np.int64)
     ends = np.where(has_bar, sessions.size - 1, -1).astype(np.int64)
     for column, listing in enumerate(listings):
         if listing.listed_on is not None and sessions.size and listing.listed_on >= sessions[0].astype(object):
-            begins[column] = min(begins[column], _place(sessions, listing.listed_on)) if has_bar[column] else sessions.size
+            begins[column] = (
+                min(begins[column], _place(sessions, listing.listed_on)) if has_bar[column] else sessions.size
+            )
         if listing.delisted_on is not None and has_bar[column]:
             gone = _place(sessions, listing.delisted_on, "right") - 1
             ends[column] = last[column] if gone - last[column] <= DELISTING_SESSIONS else gone
@@ -141,8 +144,8 @@ def _place(sessions: Days, day: date, side: str = "left") -> int:
 def _leave_out_gaps(lacking: BoolArray, sessions: Days, listings: tuple[Listing, ...]) -> None:
     """Between two listings of a code nothing is missing."""
     for column, listing in enumerate(listings):
-        spans = [*listing.earlier, listing]
-        for before, after in zip(spans, spans[1:], strict=False):
+        spans = [*listing.earlier, Span(listing.listed_on, listing.delisted_on)]
+        for before, after in pairwise(spans):
             if before.delisted_on is not None and after.listed_on is not None:
                 gap = slice(_place(sessions, before.delisted_on), _place(sessions, after.listed_on))
                 lacking[gap, column] = False

@@ -3,7 +3,7 @@ shares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,7 +121,7 @@ def _way_back(jumps: _Jumps, step: FloatArray, index: int, later: list[int], unt
     return None
 
 
-def _steps(rows: Rows, jumps: _Jumps, covered: BoolArray) -> Iterator[Finding]:
+def _steps(rows: Rows, jumps: _Jumps, covered: BoolArray) -> Generator[Finding, None, BoolArray]:
     """Every jump, but those in and out of another level; returns which look like exchanged shares."""
     traded = rows.traded
     fraction, is_split = _nearest_fraction(traded, jumps)
@@ -184,7 +184,8 @@ def _apart(places: Index, splits: Index) -> Index:
     near = np.searchsorted(splits, places)
     below = np.abs(places - splits[np.maximum(near - 1, 0)])
     above = np.abs(places - splits[np.minimum(near, splits.size - 1)])
-    return places[np.minimum(below, above) > VOLUME_BARS]
+    apart: Index = places[np.minimum(below, above) > VOLUME_BARS]
+    return apart
 
 
 def _pairs(found: tuple[Index, Index]) -> Iterator[tuple[int, int]]:

@@ -1,8 +1,8 @@
-"""Bars that repeat: the same bar again, a close that does not move, a day stored twice, one Symbol's bars as another's."""
+"""Bars that repeat: the same bar again, a close that does not move, a day stored twice, the bars of another Symbol."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def _same_as_before(traded: Traded) -> BoolArray:
     return same
 
 
-def _repeated_days(rows: Rows, same: BoolArray) -> Iterator[Finding]:
+def _repeated_days(rows: Rows, same: BoolArray) -> Generator[Finding, None, BoolArray]:
     """Returns which traded bars are on a day that is a copy."""
     traded = rows.traded
     day = rows.bars.day[traded.at].astype(np.int64)
@@ -54,7 +54,8 @@ def _repeated_days(rows: Rows, same: BoolArray) -> Iterator[Finding]:
     for index in np.flatnonzero(is_copy).tolist():
         on = np.datetime64(index + int(day.min()), "D").astype(object)
         yield find("repeated_day", None, on, on, Detail(bars=int(copies[index]), expected=int(bars[index])))
-    return is_copy[place]
+    copied: BoolArray = is_copy[place]
+    return copied
 
 
 def _stale(rows: Rows, same: BoolArray) -> Iterator[Finding]:
