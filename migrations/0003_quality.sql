@@ -40,6 +40,7 @@ CREATE INDEX quality_findings_symbol ON quality_findings (run_id, symbol_id);
 CREATE FUNCTION drop_partitions(bars regclass, before date) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     part     record;
+    ends_on  date;
     dropped  integer := 0;
 BEGIN
     FOR part IN
@@ -48,10 +49,11 @@ BEGIN
           JOIN pg_class child ON child.oid = inhrelid
          WHERE inhparent = bars
     LOOP
-        IF CASE length(part.span)
-                WHEN 4 THEN make_date(part.span::integer + 1, 1, 1)
-                WHEN 6 THEN (to_date(part.span, 'YYYYMM') + interval '1 month')::date
-           END <= before THEN
+        ends_on := CASE length(part.span)
+                        WHEN 4 THEN make_date(part.span::integer + 1, 1, 1)
+                        WHEN 6 THEN (to_date(part.span, 'YYYYMM') + interval '1 month')::date
+                   END;
+        IF ends_on <= before THEN
             EXECUTE format('DROP TABLE %I', part.name);
             dropped := dropped + 1;
         END IF;

@@ -77,6 +77,11 @@ def halted(bars: BarColumns, symbol: int, session: int) -> BarColumns:
     return changed(bars, rows, open=0, high=0, low=0, volume=0)
 
 
+def revalued(bars: BarColumns, symbol: int, session: int) -> BarColumns:
+    """A day without trade, with another close."""
+    return changed(bars, row_of(symbol, session), open=0, high=0, low=0, volume=0, close=3.0)
+
+
 def inconsistent(bars: BarColumns, symbol: int, session: int) -> BarColumns:
     return changed(bars, row_of(symbol, session), high=0.7)
 
@@ -100,7 +105,7 @@ def in_thousands(bars: BarColumns, symbol: int, session: int) -> BarColumns:
 
 
 def leapt(bars: BarColumns, symbol: int, session: int) -> BarColumns:
-    return changed(bars, slice(row_of(symbol, session), row_of(symbol + 1, 0)), **dict.fromkeys(PRICES, 1.75))
+    return changed(bars, slice(row_of(symbol, session), row_of(symbol + 1, 0)), **dict.fromkeys(PRICES, 1.45))
 
 
 def again(bars: BarColumns, symbol: int, session: int) -> BarColumns:
@@ -190,6 +195,7 @@ PLANTS: dict[Kind, Plant] = {
     "scale_level": in_dollars,
     "scale_volume": in_thousands,
     "jump": leapt,
+    "moved_in_halt": revalued,
     "stale": again,
     "frozen": stuck,
     "missing": holed,
@@ -202,7 +208,12 @@ PLANTS: dict[Kind, Plant] = {
     "coverage": half,
 }
 OF_THE_MARKET = {"coverage", "repeated_day"}
-BESIDES: dict[Kind, set[Kind]] = {"scale_row": {"inconsistent"}, "future": {"missing"}, "twin": {"coverage"}}
+BESIDES: dict[Kind, set[Kind]] = {
+    "moved_in_halt": {"halt"},
+    "scale_row": {"inconsistent"},
+    "future": {"missing"},
+    "twin": {"coverage"},
+}
 
 
 def test_every_kind_has_a_defect_planted() -> None:
@@ -236,7 +247,7 @@ def test_what_is_planted_is_found_and_nothing_else(kind: Kind, seed: int, symbol
 
 def test_a_run_does_not_depend_on_the_order_of_rows() -> None:
     """And finds the same twice."""
-    bars = split(halted(holed(market(), 3, 40), 7, 50), 20, 60)
+    bars = holed(split(halted(market(), 7, 50), 20, 60), 3, 40)
     shuffled = np.random.default_rng(5).permutation(len(bars))
     other = replace(bars, **{name: getattr(bars, name)[shuffled] for name in BAR_COLUMNS})
     first, second, third = (examine(each, PUBLISHED, TODAY).findings for each in (bars, bars, other))
@@ -329,8 +340,8 @@ def simulated() -> SimulatedMarket:
 
 
 def test_a_simulated_market_has_its_truth_and_no_more(simulated: SimulatedMarket) -> None:
-    """Raw bars: halts, and exchanged shares beyond the limit; jumps only in liquidations and where shares were exchanged.
-    Adjusted bars: no exchange at all."""
+    """Raw bars: halts, and exchanged shares beyond the limit; jumps only in liquidations and where shares were
+    exchanged. Adjusted bars: no exchange at all."""
     truth = simulated.truth
     halts = {(halt.symbol, halt.first_on) for halt in truth.halts}
     actions = {(action.symbol, action.on): action.ratio for action in truth.actions}

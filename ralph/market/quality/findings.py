@@ -26,6 +26,7 @@ Kind = Literal[
     "inconsistent",
     "jump",
     "split",
+    "moved_in_halt",
     "scale_row",
     "scale_level",
     "scale_volume",
@@ -134,6 +135,11 @@ _SAYS: dict[Kind, _Says] = {
         "error",
         "close {after:,g} after {before:,g}: looks like shares exchanged {fraction}, not adjusted",
         "종가가 {before:,g}에서 {after:,g}로: 수정되지 않은 {fraction} 주식 교환으로 보입니다",
+    ),
+    "moved_in_halt": _Says(
+        "warning",
+        "close {after:,g} after {before:,g} ({ratio:.3g} times) without a trade",
+        "거래 없이 종가가 {before:,g}에서 {after:,g}로({ratio:.3g}배) 바뀌었습니다",
     ),
     "scale_row": _Says(
         "error",

@@ -121,12 +121,15 @@ def _holes(rows: Rows, presence: Presence) -> Iterator[Finding]:
 
 def _listed_spans(sessions: Days, present: BoolArray, listings: tuple[Listing, ...]) -> tuple[Index, Index]:
     """From the first bar, or the listing where it is known and later than all bars began, to the delisting."""
+    if not sessions.size:
+        nowhere = np.zeros(len(listings), dtype=np.int64)
+        return nowhere, nowhere - 1
     has_bar: BoolArray = np.asarray(present.any(axis=0))
     begins = np.where(has_bar, present.argmax(axis=0), sessions.size).astype(np.int64)
     last = np.where(has_bar, sessions.size - 1 - present[::-1].argmax(axis=0), -1).astype(np.int64)
     ends = np.where(has_bar, sessions.size - 1, -1).astype(np.int64)
     for column, listing in enumerate(listings):
-        if listing.listed_on is not None and sessions.size and listing.listed_on >= sessions[0].astype(object):
+        if listing.listed_on is not None and listing.listed_on >= sessions[0].astype(object):
             begins[column] = (
                 min(begins[column], _place(sessions, listing.listed_on)) if has_bar[column] else sessions.size
             )

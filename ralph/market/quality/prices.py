@@ -11,6 +11,7 @@ import numpy as np
 from ralph.market.flags import Flag
 from ralph.market.quality.findings import Detail, Finding
 from ralph.market.quality.rows import BoolArray, FloatArray, Index, Rows, Traded, spells
+from ralph.market.rules import jump_ratios
 
 FRACTIONS = (
     *((1, new) for new in (2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30, 40, 50, 100)),
@@ -46,6 +47,7 @@ def find_prices(rows: Rows) -> Iterator[Finding]:
     """Jumps, splits, inconsistent bars, and columns, levels and volumes at another scale."""
     yield from _inconsistent(rows)
     yield from _uneven_rows(rows)
+    yield from _moved_in_halt(rows)
     if not rows.traded.at.size:
         return
     jumps = _Jumps.of(rows)
@@ -70,6 +72,17 @@ def _uneven_rows(rows: Rows) -> Iterator[Finding]:
     for first, last in _pairs(spells(ratio > ROW_RATIO, rows.bars.symbol)):
         worst = float(ratio[first : last + 1].max())
         yield rows.find("scale_row", first, last, Detail(bars=last - first + 1, ratio=worst))
+
+
+def _moved_in_halt(rows: Rows) -> Iterator[Finding]:
+    """Closes that move beyond the limit while nobody trades: a reference price after exchanged shares, or an error."""
+    bars = rows.bars
+    at = np.flatnonzero(rows.halted[1:] & (bars.symbol[1:] == bars.symbol[:-1])) + 1
+    ratio = bars.close[at] / bars.close[at - 1]
+    moved = np.abs(ratio - 1.0) > jump_ratios(bars)[at]
+    for row, factor in zip(at[moved].tolist(), ratio[moved].tolist(), strict=True):
+        before, after = float(bars.close[row - 1]), float(bars.close[row])
+        yield rows.find("moved_in_halt", row, row, Detail(before=before, after=after, ratio=factor))
 
 
 @dataclass(frozen=True, eq=False)
