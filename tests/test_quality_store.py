@@ -1,4 +1,4 @@
-"""Quality runs are stored, found again, bounded in number; old data goes by its limits and only when it is asked for."""
+"""Quality runs are stored, found again, bounded in number; old data goes by its limits and only when asked for."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from ralph.errors import BadParameter, DataNotFound, NotFound, NotReady, Unavail
 from ralph.jobs.quality import run_quality
 from ralph.market.calendar import PUBLISHED
 from ralph.market.columns import BarColumns
+from ralph.market.symbol import Symbol
 from ralph.store import retention
 from ralph.store.database import Database
-from ralph.store.quality_runs import find_run, list_findings, list_runs, one_at_a_time
+from ralph.store.quality_runs import Wanted, find_run, list_findings, list_runs, one_at_a_time
 from ralph.store.retention import plan_removal, remove_bars, remove_expired
 from ralph.store.storage import bar_storage
 
@@ -75,9 +76,11 @@ async def test_findings_are_filtered_and_come_in_pages(database: Database, conne
         pages += page
     assert cursor is None
     assert pages == everything
-    assert [each.kind for each in (await list_findings(connection, run, kind="halt"))[0]] == ["halt"]
-    assert [each.kind for each in (await list_findings(connection, run, severity="error"))[0]] == ["split"]
-    assert [each.kind for each in (await list_findings(connection, run, symbol="103000"))[0]] == ["missing"]
+    assert [each.kind for each in (await list_findings(connection, run, Wanted(kind="halt")))[0]] == ["halt"]
+    assert [each.kind for each in (await list_findings(connection, run, Wanted(severity="error")))[0]] == ["split"]
+    assert [each.kind for each in (await list_findings(connection, run, Wanted(symbol=Symbol("103000"))))[0]] == [
+        "missing"
+    ]
     for wrong in ("x", "-1", "9" * 12):
         with pytest.raises(BadParameter) as raised:
             await list_findings(connection, run, after=wrong)
@@ -161,7 +164,7 @@ async def test_a_plan_changes_nothing_and_a_removal_is_the_plan(connection: asyn
     removed = await remove_expired(connection, RetentionConfig(), TODAY)
     assert {each.table: each for each in removed} == {name: each for name, each in plan.items() if name != "bars_daily"}
     after = await counts(connection)
-    assert after == {name: count - plan[name].rows for name, count in before.items()}
+    assert after == {name: before[name] - each.rows for name, each in plan.items()}
     assert await connection.fetchval("SELECT count(*) FROM import_rejects") == 1
     assert await connection.fetchval("SELECT to_regclass('bars_minute_202305')") is None, "a whole month was dropped"
     assert await connection.fetchval("SELECT to_regclass('bars_minute_202411')") is not None

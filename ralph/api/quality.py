@@ -19,7 +19,7 @@ from ralph.market.quality import Coverage, Finding, HoleCalendar, Kind, Severity
 from ralph.market.symbol import Symbol, parse_symbol
 from ralph.store.database import Database
 from ralph.store.markets import Markets
-from ralph.store.quality_runs import QualityRun, find_run, list_findings, list_runs
+from ralph.store.quality_runs import QualityRun, Wanted, find_run, list_findings, list_runs
 from ralph.store.symbols import find_symbol
 
 WORST = 20
@@ -156,9 +156,7 @@ async def findings(
         if code is not None:
             await find_symbol(connection, panel.workspace, code)
         run = await find_run(connection, panel.workspace, run_id)
-        found, following = await list_findings(
-            connection, run, symbol=code, kind=kind, severity=severity, after=cursor, limit=limit
-        )
+        found, following = await list_findings(connection, run, Wanted(code, kind, severity), after=cursor, limit=limit)
     return FindingPage(panel.workspace, panel.simulated, run.run_id, found, following)
 
 
@@ -185,7 +183,7 @@ async def symbol_quality(
             run = await find_run(connection, panel.workspace)
         except DataNotFound:
             return SymbolQuality(panel.workspace, panel.simulated, symbol, None, [], holes)
-        found, _ = await list_findings(connection, run, symbol=symbol, limit=SYMBOL_FINDINGS)
+        found, _ = await list_findings(connection, run, Wanted(symbol), limit=SYMBOL_FINDINGS)
     return SymbolQuality(panel.workspace, panel.simulated, symbol, run.run_id, found, holes)
 
 

@@ -13,11 +13,11 @@ from ralph.config import Config
 from ralph.embedded.home import Home
 from ralph.errors import UnknownSymbol
 from ralph.jobs.quality import examine_file, load_holes, run_quality
-from ralph.market.quality import KINDS, SEVERITIES, Finding, Kind, Severity
+from ralph.market.quality import KINDS, SEVERITIES, Finding
 from ralph.market.symbol import Symbol, parse_symbol
 from ralph.store.markets import Markets
 from ralph.store.panels import PanelStore
-from ralph.store.quality_runs import FINDINGS_KEPT_MAX, QualityRun, list_findings, list_runs
+from ralph.store.quality_runs import FINDINGS_KEPT_MAX, QualityRun, Wanted, list_findings, list_runs
 from ralph.store.symbols import find_symbol
 from ralph.store.workspaces import default_workspace
 
@@ -61,14 +61,12 @@ def quality_run_command(**options: Any) -> None:
 
 
 def _run(*, file: Path | None, workspace: str | None, home: Path | None, as_json: bool, **asked: Any) -> None:
-    symbol = _symbol(asked["symbol"])
+    wanted = Wanted(_symbol(asked["symbol"]), asked["kind"], asked["severity"])
     limit = asked["limit"] or (FINDINGS_KEPT_MAX if as_json else FINDINGS_SHOWN)
     if file is not None:
-        _run_file(file, settings(home), (symbol, asked["kind"], asked["severity"]), limit, as_json)
+        _run_file(file, settings(home), wanted, limit, as_json)
         return
-    report, findings, more = run(
-        _run_home(settings(home), workspace, (symbol, asked["kind"], asked["severity"]), limit)
-    )
+    report, findings, more = run(_run_home(settings(home), workspace, wanted, limit))
     if as_json:
         about = {"workspace": report.workspace, "simulated": report.simulated}
         print_json({**about, "run": report, "findings": findings, "truncated": more})
@@ -80,36 +78,25 @@ def _run(*, file: Path | None, workspace: str | None, home: Path | None, as_json
         click.echo(f"the worst {len(findings)} are shown; --limit, --kind and --symbol show others", err=True)
 
 
-Filter = tuple[Symbol | None, Kind | None, Severity | None]
-
-
 async def _run_home(
-    config: Config, workspace: str | None, asked: Filter, limit: int
+    config: Config, workspace: str | None, wanted: Wanted, limit: int
 ) -> tuple[QualityRun, list[Finding], bool]:
     async with open_database(config, "quality") as database:
         async with database.acquire() as connection:
             name = workspace or await default_workspace(connection)
-            symbol, kind, severity = asked
-            if symbol is not None:
-                await find_symbol(connection, name, symbol)
+            if wanted.symbol is not None:
+                await find_symbol(connection, name, wanted.symbol)
         report = await run_quality(database, name, Home(config.home).calendar(), config.quality)
         async with database.acquire() as connection:
-            found, following = await list_findings(
-                connection, report, symbol=symbol, kind=kind, severity=severity, limit=limit
-            )
+            found, following = await list_findings(connection, report, wanted, limit=limit)
         return report, found, following is not None
 
 
-def _run_file(path: Path, config: Config, asked: Filter, limit: int, as_json: bool) -> None:
+def _run_file(path: Path, config: Config, wanted: Wanted, limit: int, as_json: bool) -> None:
     read, examined = examine_file(path, {}, Home(config.home).calendar(), config.quality)
-    symbol, kind, severity = asked
-    if symbol is not None and symbol not in {each.symbol for each in read.columns.listings}:
-        raise UnknownSymbol(f"no bars of {symbol} in {path.name}", field="symbol")
-    chosen = [
-        each
-        for each in examined.findings
-        if symbol in (None, each.symbol) and kind in (None, each.kind) and severity in (None, each.severity)
-    ]
+    if wanted.symbol is not None and wanted.symbol not in {each.symbol for each in read.columns.listings}:
+        raise UnknownSymbol(f"no bars of {wanted.symbol} in {path.name}", field="symbol")
+    chosen = [each for each in examined.findings if wanted.admits(each)]
     counts = {name: count for name, count in examined.counts.items() if count}
     if as_json:
         print_json(

@@ -26,6 +26,25 @@ PAGE_MAX = 1_000
 _PIECE = 2_000  # findings encoded and sent at once: the loop sees 20 ms of it at most
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """Which findings: all where nothing is said."""
+
+    symbol: Symbol | None = None
+    kind: Kind | None = None
+    severity: Severity | None = None
+
+    def admits(self, finding: Finding) -> bool:
+        """Whether a finding is among them."""
+        return (
+            self.symbol in (None, finding.symbol)
+            and self.kind in (None, finding.kind)
+            and self.severity in (None, finding.severity)
+        )
+
+
+ALL = Wanted()
+
+
 class QualityRun(msgspec.Struct, frozen=True, rename={"first_on": "from", "last_on": "to"}):
     """The report of a run.
 
@@ -203,17 +222,15 @@ async def find_run(connection: asyncpg.Connection, workspace: str, run_id: str |
 async def list_findings(
     connection: asyncpg.Connection,
     run: QualityRun,
+    wanted: Wanted = ALL,
     *,
-    symbol: str | None = None,
-    kind: Kind | None = None,
-    severity: Severity | None = None,
     after: str | None = None,
     limit: int = 100,
 ) -> tuple[list[Finding], str | None]:
     """Findings of a run in its order, and the cursor of the next page. BadParameter for a cursor that is none."""
     place = -1 if after is None else _place(after)
     limit = max(1, min(limit, FINDINGS_KEPT_MAX))
-    rows = await connection.fetch(_LIST, int(run.run_id), place, symbol, kind, severity, limit + 1)
+    rows = await connection.fetch(_LIST, int(run.run_id), place, *msgspec.structs.astuple(wanted), limit + 1)
     found = [
         find(
             row["kind"],
