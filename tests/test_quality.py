@@ -259,6 +259,7 @@ def test_empty_and_tiny_markets() -> None:
     bars = market()
     for count in (0, 1, 2, 11):
         some = replace(bars, **{name: getattr(bars, name)[:count] for name in BAR_COLUMNS})
+        assert hole_calendar(replace(some, listings=bars.listings[:1]), PUBLISHED).missing == 0
         assert [each for each in found(some) if each.symbol == bars.listings[0].symbol] == []
 
 
@@ -312,6 +313,12 @@ def test_the_gate_of_a_panel_is_that_of_a_run() -> None:
     assert not coverage(panel, DAYS[70].astype(object)).passes
     after = coverage(panel, date(2026, 11, 23))
     assert (after.expected, after.present, after.ratio, after.passes) == (24, 0, 0.0, False)
+
+
+def test_a_bar_without_trade_on_a_day_without_sessions() -> None:
+    some = replace(market(), **{name: getattr(market(), name)[:1] for name in BAR_COLUMNS})
+    sunday = replace(some, day=np.array(["2026-11-15"], dtype="datetime64[D]"), volume=np.zeros(1))
+    assert [each.kind for each in found(sunday)] == ["closed_day", "halt"]
 
 
 def test_a_market_with_days_of_its_own_keeps_them() -> None:

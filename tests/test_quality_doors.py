@@ -8,9 +8,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from serving import Server, ralph, serving
 from test_quality import PRICES, halted, holed, market, split
 
+from ralph.cli import group
 from ralph.market.columns import BarColumns
 
 
@@ -39,16 +41,29 @@ def test_a_file_is_looked_at_without_a_server(prices: Path, tmp_path: Path) -> N
     assert answer["run"]["counts"] == {"split": 1, "missing": 1, "halt": 1}
     assert [each["kind"] for each in answer["findings"]] == ["split", "missing", "halt"]
     assert not (tmp_path / "home" / "postgres").exists()
-    one = ralph(tmp_path / "home", "quality", "run", "--file", str(prices), "--symbol", "107000")
+    arguments = ["quality", "run", "--file", str(prices), "--symbol", "107000"]
+    one = CliRunner().invoke(group, arguments, env={"RALPH_HOME": str(tmp_path)})
     assert "107000" in one.stdout
     assert "120000" not in one.stdout
-    for arguments, code in (
-        (("--file", str(prices), "--symbol", "999999"), 3),
-        (("--file", str(prices), "--kind", "nothing"), 2),
-        (("--file", str(tmp_path / "none.csv")), 1),
-        (("--kind", "halt", "ls"), 2),
-    ):
-        assert ralph(tmp_path / "home", "quality", *arguments).returncode == code, arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--file", "prices.parquet", "--symbol", "999999"), "no bars of 999999"),
+        (("--file", "prices.parquet", "--symbol", "?"), "no symbol"),
+        (("--file", "prices.parquet", "--kind", "nothing"), "is not one of"),
+        (("--file", "none.csv"), "none.csv"),
+        (("--kind", "halt", "ls"), "put the options after ls"),
+    ],
+)
+def test_what_a_command_cannot_do_is_said(
+    prices: Path, tmp_path: Path, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(prices.parent)
+    result = CliRunner().invoke(group, ["quality", *arguments], env={"RALPH_HOME": str(tmp_path)})
+    assert result.exit_code != 0
+    assert said in f"{result.output} {result.exception}"
 
 
 def test_runs_findings_and_holes_by_command(server: Server) -> None:
@@ -59,9 +74,7 @@ def test_runs_findings_and_holes_by_command(server: Server) -> None:
     assert listed[0]["run_id"] == answer["run"]["run_id"]
     holes = json.loads(ralph(server.home, "quality", "holes", "--symbol", "103000", "--json").stdout)
     assert (holes["missing"], holes["holes"][0]["kind"]) == (4, "missing")
-    shown = ralph(server.home, "quality", "holes", "--symbol", "103000")
-    assert "XXXX" in shown.stdout
-    assert ralph(server.home, "quality", "holes", "--symbol", "999999").returncode == 3
+    assert any("XXXX" in month["signs"] for month in holes["months"])
     assert ralph(server.home, "quality", "--symbol", "999999").returncode == 3
 
 
@@ -121,11 +134,9 @@ def test_retention_by_command(server: Server) -> None:
     assert not shown["applied"]
     assert {each["table"]: each["before"] for each in shown["removals"]}["bars_daily"] is None
     assert ralph(server.home, "retention", "--apply").returncode == 0
-    assert ralph(server.home, "retention", "--confirm-bars", "3").returncode == 2
     refused = ralph(server.home, "retention", "--apply", "--confirm-bars", "3")
     assert refused.returncode == 2
     assert "for ever" in refused.stderr
-    assert "bars_years" in ralph(server.home, "retention", RALPH_RETENTION__BARS_YEARS="-1").stderr
 
 
 def test_how_bars_are_stored_is_told(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ralph.market.quality import Examination, coverage, examine
 from ralph.market.rules import FileBars
 
 TODAY = date(2026, 11, 21)
-TOOK_MS_MAX = 5_000
+CPU_S_MAX = 5.0
 INCONSISTENT_ROWS, ROUNDED_ROWS = 71_007, 4
 LOST_DAY = date(2025, 9, 19)
 STOPPED_ON = date(2025, 6, 16)
@@ -33,10 +34,13 @@ def examined(daily: FileBars) -> Examination:
     return examine(daily.columns, PUBLISHED, TODAY)
 
 
-def test_the_whole_market_is_looked_at_in_seconds(examined: Examination) -> None:
+def test_the_whole_market_is_looked_at_in_seconds(daily: FileBars, examined: Examination) -> None:
+    """Of processor time: it takes about one."""
+    begun = time.process_time()
+    assert examine(daily.columns, PUBLISHED, TODAY).findings == examined.findings
+    assert time.process_time() - begun < CPU_S_MAX
     assert examined.bars == 1_232_014
     assert examined.is_exchange
-    assert examined.took_ms < TOOK_MS_MAX
 
 
 def test_the_lost_day_fails_the_gate(daily: FileBars, examined: Examination) -> None:

@@ -15,10 +15,13 @@ from ralph.config import QualityConfig, RetentionConfig
 from ralph.errors import BadParameter, DataNotFound, NotFound, NotReady, Unavailable
 from ralph.jobs.quality import run_quality
 from ralph.market.calendar import PUBLISHED
-from ralph.market.columns import BarColumns
-from ralph.market.symbol import Symbol
+from ralph.market.columns import BAR_COLUMNS, BarColumns
+from ralph.market.flags import Flag
+from ralph.market.rules import flag_rows, simulated_bars
+from ralph.market.symbol import Listing, Symbol
 from ralph.store import retention
 from ralph.store.database import Database
+from ralph.store.ingest import import_bars
 from ralph.store.quality_runs import Wanted, find_run, list_findings, list_runs, one_at_a_time
 from ralph.store.retention import plan_removal, remove_bars, remove_expired
 from ralph.store.storage import bar_storage
@@ -76,11 +79,14 @@ async def test_findings_are_filtered_and_come_in_pages(database: Database, conne
         pages += page
     assert cursor is None
     assert pages == everything
-    assert [each.kind for each in (await list_findings(connection, run, Wanted(kind="halt")))[0]] == ["halt"]
-    assert [each.kind for each in (await list_findings(connection, run, Wanted(severity="error")))[0]] == ["split"]
-    assert [each.kind for each in (await list_findings(connection, run, Wanted(symbol=Symbol("103000"))))[0]] == [
-        "missing"
-    ]
+    for wanted, kind in (
+        (Wanted(kind="halt"), "halt"),
+        (Wanted(severity="error"), "split"),
+        (Wanted(symbol=Symbol("103000")), "missing"),
+    ):
+        page, _ = await list_findings(connection, run, wanted)
+        assert [each.kind for each in page] == [kind]
+        assert page == [each for each in everything if wanted.admits(each)]
     for wrong in ("x", "-1", "9" * 12):
         with pytest.raises(BadParameter) as raised:
             await list_findings(connection, run, after=wrong)
@@ -217,3 +223,29 @@ def test_a_limit_in_years_has_a_day_in_every_year(day: date) -> None:
     assert before is not None
     assert before.year == day.year - 1
     assert retention.limits(RetentionConfig(minute_bars_days=0, import_runs_days=0), day)["bars_minute"][1] is None
+
+
+async def test_the_limit_of_the_day_holds_between_files(connection: asyncpg.Connection) -> None:
+    """Bars of one file among those of another, around 2015-06-15: the flags are those of both files in one."""
+    days = np.arange(np.datetime64("2015-06-08"), np.datetime64("2015-06-20"))
+    close = 100 * np.cumprod(np.where(np.arange(days.size) % 2, 1.2, 1 / 1.2))
+    listings = (Listing(Symbol("005930")), Listing(Symbol("AAPL")))
+    every = np.tile(np.arange(days.size), 2)
+    whole = BarColumns(
+        listings,
+        np.repeat(np.arange(2, dtype=np.int32), days.size),
+        days[every],
+        *(close[every] for _ in range(4)),
+        np.ones(every.size),
+        np.full(every.size, np.nan),
+        np.zeros(every.size, dtype=np.uint8),
+    )
+    for part in (every % 3 == 0, every % 3 != 0):
+        some = BarColumns(listings, *(getattr(whole, name)[part] for name in BAR_COLUMNS))
+        await import_bars(connection, "main", simulated_bars(some, "part"))
+    rows = await connection.fetch(
+        "SELECT flags FROM bars_daily b JOIN symbols s ON s.id = b.symbol_id ORDER BY code, session_on"
+    )
+    expected = flag_rows(whole).tolist()
+    assert [row["flags"] for row in rows] == expected
+    assert 0 < expected.count(Flag.JUMP) < days.size, "only Korean bars before the day"

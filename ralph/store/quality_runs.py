@@ -15,9 +15,10 @@ import msgspec
 
 from ralph.errors import BadParameter, DataNotFound, NotFound, NotReady
 from ralph.market.columns import BarColumns
-from ralph.market.quality import Detail, Examination, Finding, Kind, Severity, find
+from ralph.market.quality import KINDS, Detail, Examination, Finding, Kind, Severity, find
 from ralph.market.symbol import Symbol
 from ralph.store.bars import load_columns
+from ralph.store.database import is_gone
 
 FINDINGS_KEPT_MAX = 100_000
 """Findings stored of a run, the worst first; all are counted."""
@@ -146,7 +147,7 @@ async def one_at_a_time(connection: asyncpg.Connection, workspace: str) -> Async
     try:
         yield
     finally:
-        if not connection.is_closed():
+        if not is_gone(connection):
             await connection.execute(_UNLOCK, workspace)
 
 
@@ -263,4 +264,5 @@ def _run_number(run_id: str | None) -> int | None:
 def _run(row: Mapping[str, Any]) -> QualityRun:
     known = dict(row)
     counts, worst = json.loads(known.pop("counts")), json.loads(known.pop("worst"))
+    counts = {kind: counts[kind] for kind in KINDS if kind in counts}  # jsonb has an order of its own
     return QualityRun(run_id=str(known.pop("id")), counts=counts, worst=worst, **known)

@@ -88,6 +88,6 @@ def _runs(kind: Literal["missing", "halt"], mask: np.ndarray, sessions: Days) ->
 
 def _months(sessions: Days, signs: np.ndarray) -> Iterator[Month]:
     months, starts = np.unique(sessions.astype("datetime64[M]"), return_index=True)
-    for month, part in zip(months.tolist(), np.split(signs, starts[1:]), strict=True):
+    for month, part in zip(months.tolist(), np.split(signs, starts)[1:], strict=True):
         if (part == HOLE).any() or (part == HALT).any():
             yield Month(f"{month:%Y-%m}", "".join(part.tolist()))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ralph.market.calendar import Calendar
 from ralph.market.closed import FIRST_YEAR, LAST_YEAR
+from ralph.market.columns import sessions_of
 from ralph.market.quality.coverage import BoolArray, Coverage, coverages
 from ralph.market.quality.findings import Detail, Finding, find
 from ralph.market.quality.rows import Index, Rows, spells
@@ -48,9 +49,12 @@ class Presence:
         """The presence of bars, none of which is after today; calendar as of `sessions_of_market`. market_days are
         those of the market where the bars are not all of it."""
         bars = rows.bars
-        sessions = sessions_of_market(bars.day if market_days is None else market_days, calendar)
-        at = np.minimum(np.searchsorted(sessions, bars.day), max(sessions.size - 1, 0))
-        place = np.where(sessions[at] == bars.day, at, -1).astype(np.int64)
+        own, rank = sessions_of(bars.day)
+        sessions = sessions_of_market(own if market_days is None else market_days, calendar)
+        known, _, known_at = np.intersect1d(sessions, own, assume_unique=True, return_indices=True)
+        place_of_own = np.full(own.size, -1, dtype=np.int64)
+        place_of_own[known_at] = np.searchsorted(sessions, known)
+        place = place_of_own[rank]
         present = np.zeros((sessions.size, len(bars.listings)), dtype=np.bool_)
         on = place >= 0
         present[place[on], bars.symbol[on]] = True
@@ -59,10 +63,9 @@ class Presence:
         return cls(sessions, present, place, begins, ends, coverages(sessions, present, roster, minimum_pct))
 
 
-def sessions_of_market(day: Days, calendar: Calendar | None) -> Days:
-    """The Sessions from the first bar to the last: those of the calendar, and where it does not reach, or is None, the
-    days on which there are bars."""
-    own = np.unique(day.astype("datetime64[D]"))
+def sessions_of_market(own: Days, calendar: Calendar | None) -> Days:
+    """The Sessions from the first day with bars to the last, of all those days in order: the calendar's, and where it
+    does not reach, or is None, the days themselves."""
     if calendar is None or not own.size:
         return own
     year = own.astype("datetime64[Y]").astype(np.int64) + 1970
@@ -76,10 +79,9 @@ def sessions_of_market(day: Days, calendar: Calendar | None) -> Days:
 
 def fits(rows: Rows, calendar: Calendar) -> bool:
     """Whether the calendar is that of these bars."""
-    day = rows.bars.day[~rows.halted]
-    return (
-        bool(np.isin(day, sessions_of_market(rows.bars.day, calendar)).mean() >= CALENDAR_RATIO) if day.size else True
-    )
+    own, rank = sessions_of(rows.bars.day[~rows.halted])
+    on_sessions = np.bincount(rank, minlength=own.size)[np.isin(own, sessions_of_market(own, calendar))].sum()
+    return bool(on_sessions >= CALENDAR_RATIO * rank.size)
 
 
 def find_presence(rows: Rows, presence: Presence) -> Iterator[Finding]:
