@@ -11,7 +11,7 @@ import msgspec
 Symbol = NewType("Symbol", str)
 """A listed instrument's short code as text: `005930`, `00104K`. Never a number."""
 
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]{0,19}")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_&-]{0,19}")
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -55,6 +55,6 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def parse_symbol(text: str) -> Symbol | None:
-    """The Symbol a text names, or None where no code looks like that (1 to 20 letters, digits and .:/_-)."""
+    """The Symbol a text names, or None where no code looks like that (1 to 20 letters, digits and .:/_&-)."""
     code = text.strip().upper()
     return Symbol(code) if _CODE.fullmatch(code) else None
