@@ -198,7 +198,7 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("bars.csv", b"\xef\xbb\xbf" + f"{HEADER},name\n{ROW},삼성\n".encode("cp949"), "marked as UTF-8"),
     ("bars.csv", f"{HEADER}\n{ROW}\n".encode("utf-16"), "zero bytes"),
     ("bars.csv", f"{HEADER},close\n{ROW},1\n".encode(), "two columns are named 'close'"),
-    ("bars.xlsx", b"PK\x03\x04rest", "Excel"),
+    ("bars.xlsx", b"PK\x03\x04rest", "workbook is damaged"),
     ("bars.csv.gz", b"\x1f\x8b\x08rest", "gzip file is damaged"),
     ("bars.csv", b"x" * 70_000, "first line is longer"),
     ("bars.csv", f"{HEADER}\n".encode() + b"x" * 1_100_000, "line 2 is longer"),

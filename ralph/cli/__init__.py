@@ -18,6 +18,7 @@ COMMANDS = {
     "login": ("serve", "Print a one-time link to the running server, or the owner's key."),
     "migrate": ("system", "Bring the database's schema up to date, or show where it stands."),
     "import": ("imports", "Import bars, minutes, symbols, shares, flows and indices from files; list past imports."),
+    "export": ("exports", "Export bars, flows, symbols, shares or indices to CSV, Parquet or XLSX."),
     "screen": ("screen", "Ask which symbols meet a condition."),
     "symbols": ("symbols", "List symbols, or search them."),
     "list": ("lists", "Keep watchlists and named lists of symbols."),

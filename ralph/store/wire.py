@@ -96,3 +96,44 @@ async def _chunks(packer: Packer, row_count: int, advance: Callable[[int], None]
 
 def _packed(packer: Packer, start: int, stop: int) -> asyncio.Task[bytes]:
     return asyncio.create_task(asyncio.to_thread(packer.pack, start, stop))
+
+
+async def fetch_columns(
+    connection: asyncpg.Connection, query: str, *values: object, kinds: Sequence[tuple[str, str]]
+) -> dict[str, NDArray[Any]]:
+    """The rows of a query as one array a column, in the order Postgres finds them.
+
+    kinds  the name and type of each column, in the query's order; none may be NULL
+
+    Everything arrives in one piece: callers ask for a bounded part at a time. Rows are parsed in a thread.
+    """
+    received = bytearray()
+
+    async def receive(piece: bytes) -> None:
+        received.extend(piece)
+
+    try:
+        await connection.copy_from_query(query, *values, output=receive, format="binary", timeout=COPY_TIMEOUT_S)
+    except asyncio.CancelledError:
+        connection.terminate()  # asyncpg cannot leave a COPY in the midst
+        raise
+    return await asyncio.to_thread(_unpack, received, kinds)
+
+
+def _unpack(received: bytearray, kinds: Sequence[tuple[str, str]]) -> dict[str, NDArray[Any]]:
+    fields: list[tuple[str, str]] = [("width", ">i2")]
+    for index, (_, kind) in enumerate(kinds):
+        fields += [(f"size{index}", ">i4"), (f"value{index}", _TYPES[kind])]
+    row = np.dtype(fields)
+    body = len(received) - len(_HEADER) - len(_TRAILER)
+    assert body >= 0, "COPY BINARY has a header and a trailer"
+    assert body % row.itemsize == 0, "a column is NULL or of another type"
+    rows = np.frombuffer(received, dtype=row, count=body // row.itemsize, offset=len(_HEADER))
+    found: dict[str, NDArray[Any]] = {}
+    for index, (name, kind) in enumerate(kinds):
+        values = rows[f"value{index}"]
+        assert (rows[f"size{index}"] == values.dtype.itemsize).all(), "a column is NULL or of another type"
+        found[name] = values.astype(values.dtype.newbyteorder("="))
+        if kind in _TIMES:
+            found[name] = found[name].astype(_TIMES[kind].replace("datetime", "timedelta")) + _POSTGRES_EPOCH
+    return found

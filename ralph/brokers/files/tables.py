@@ -1,4 +1,4 @@
-"""A CSV or Parquet file as a table of text or typed columns, read frame by frame; whatever is wrong with it is a
+"""A CSV, Parquet or XLSX file as a table of text or typed columns, read frame by frame; whatever is wrong with it is a
 BadFile."""
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ FILE_BYTES_MAX = 2 * 2**30  # held in memory while it is read, so that it cannot
 ROWS_MAX = 20_000_000  # about 3 GB of columns
 COLUMNS_MAX = 10_000
 _PARQUET = b"PAR1"
+_ZIP = b"PK\x03\x04"
 _GZIP = b"\x1f\x8b"
 
 
@@ -56,7 +57,7 @@ def open_table(path: Path) -> tuple[Table, str]:
     if not is_parquet and path.suffix.lower() in (".parquet", ".pq"):
         raise BadFile(f"{path.name} is not a Parquet file (it does not begin with PAR1)", field="file")
     try:
-        table: Table = _open_parquet(content) if is_parquet else _open_csv(content)
+        table: Table = _open_parquet(content) if is_parquet else _open_text_or_sheet(content)
     except BadFile as error:
         raise _named(path, error) from None
     if table.rows > ROWS_MAX:
@@ -155,6 +156,14 @@ class CsvTable:
         cells = decode_record(self.content, self.shape, int(self.records[row]))
         index = self.names.index(column)
         return cells[index] if index < len(cells) else ""
+
+
+def _open_text_or_sheet(content: bytes) -> Table:
+    if content[:4] != _ZIP:
+        return _open_csv(content)
+    from ralph.brokers.files.sheets import open_sheet
+
+    return open_sheet(content)
 
 
 def _open_csv(content: bytes) -> CsvTable:
