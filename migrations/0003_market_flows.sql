@@ -40,3 +40,7 @@ ALTER TABLE import_runs ADD  CONSTRAINT import_runs_kind_check CHECK (kind ~ '^[
 -- Other exchanges have codes such as M&M.
 ALTER TABLE symbols DROP CONSTRAINT symbols_code_check;
 ALTER TABLE symbols ADD  CONSTRAINT symbols_code_check CHECK (code ~ '^[A-Z0-9][A-Z0-9.:/_&-]{0,19}$');
+
+-- As bars do, flows do without foreign keys: two checks a row were half the time of storing a market's flows.
+ALTER TABLE flows_daily DROP CONSTRAINT flows_daily_symbol_id_fkey;
+ALTER TABLE flows_daily DROP CONSTRAINT flows_daily_source_id_fkey;

@@ -43,6 +43,8 @@ class _Statements:
     merge: str
 
 
+_SETTINGS = "SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)"
+
 _SHARES = _Statements(
     stage="""
     CREATE TEMP TABLE staged_dated (
@@ -331,6 +333,7 @@ async def _announce(connection: asyncpg.Connection, place: Workspace, kind: Date
 async def _store(connection: asyncpg.Connection, place: Workspace, file: FileDated, progress: Progress) -> _Outcome:
     statements, total = _KINDS[file.kind], len(file.rows)
     ids, added = await _ids(connection, place, file)
+    await connection.execute(_SETTINGS)
     await connection.execute(statements.stage)
     columns = await asyncio.to_thread(_wire_columns, file, ids)
     await copy_columns(connection, "staged_dated", columns, lambda done: progress("copy", done, total))
