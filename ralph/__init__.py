@@ -6,8 +6,8 @@ market       Symbols, bars, the calendar, ticks and taxes, timeframes, the Panel
 kernels      numba over arrays
 indicators   one file each, and `series` to compute any of them
 screens      the condition language: parse, plan, evaluate, explain, score
-brokers      where bars come from; for now files
-store        Postgres: migrations, bars, import runs, the Panel's cache
+brokers      where bars come from, for now files; and the writing of files
+store        Postgres: migrations, bars, import runs, exports, the Panel's cache
 embedded     Postgres and Redis for a local start
 simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
 telemetry    logs and metrics

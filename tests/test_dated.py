@@ -86,7 +86,7 @@ async def test_flows_in_won_and_in_shares_come_together_and_twice_changes_nothin
     for file, expected in ((won, (1, 0, 0)), (shares, (0, 1, 0)), (won, (0, 0, 1)), (shares, (0, 0, 1))):
         report = await import_dated(connection, "main", file)
         assert (report.stored, report.updated, report.unchanged) == expected
-        assert report.data_version == "0", "no Panel holds flows"
+    assert report.data_version == "2", "twice something changed"
     assert "won" in won.notes[-1]
     row = await connection.fetchrow("SELECT * FROM flows_daily")
     assert (row["foreign_value"], row["institution_value"], row["foreign_shares"]) == (-5000, 700, -5)
@@ -121,12 +121,13 @@ async def test_index_bars_are_kept_by_index_and_need_a_close_only(
         ("krx_flows", "flows", 45_644),
         ("krx_flows_shares", "flows", 14_492),
         ("krx_index", "index", 24_666),
+        ("krx_market_flows", "market-flows", 597),
     ],
 )
 async def test_every_real_file_is_stored_whole(
     connection: asyncpg.Connection, shared_dir: Path, name: str, kind: DatedKind, rows: int
 ) -> None:
-    file = read_dated(shared_dir / "data" / f"{name}.parquet", kind)
+    file = read_dated(shared_dir / "data" / f"{name}.parquet", kind, unit="eok" if kind == "market-flows" else None)
     report = await import_dated(connection, "main", file)
     assert (report.rows_read, report.stored, report.rejected) == (rows, rows, 0)
     assert (await import_dated(connection, "main", file)).unchanged == rows

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from serving import Server, serving
+
+from ralph.brokers.files import read_bars
 
 MARKET_CSV = """종목코드,종목명,일자,시가,고가,저가,종가,거래량
 005930,삼성전자,2026-01-05,100,110,90,105,1000
@@ -284,3 +287,37 @@ def test_logs_are_json_lines_with_request_ids(server: Server, client: httpx.Clie
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert "rk_" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "xlsx"])
+def test_an_export_is_a_file_that_says_where_it_comes_from(
+    server: Server, client: httpx.Client, tmp_path: Path, form: str
+) -> None:
+    symbols = [each["symbol"] for each in client.get("/api/v1/symbols?limit=3").json()["symbols"]]
+    answer = client.get("/api/v1/exports/bars", params={"format": form, "symbols": ",".join(symbols)})
+    assert answer.status_code == 200, answer.text
+    assert (answer.headers["X-Ralph-Workspace"], answer.headers["X-Ralph-Simulated"]) == ("demo", "true")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="ralph-demo-simulated-bars.{form}"'
+    path = tmp_path / f"export.{form}"
+    path.write_bytes(answer.content)
+    columns = read_bars(path).columns
+    assert [listing.symbol for listing in columns.listings] == symbols
+    assert len(columns) == int(answer.headers["X-Ralph-Rows"])
+    assert not list((server.home / "uploads").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("what", "params", "status", "field"),
+    [
+        ("bars", {"symbols": "NONE"}, 404, "symbols"),
+        ("bars", {"from": "2026-02-01", "to": "2026-01-01"}, 422, "from"),
+        ("bars", {"format": "pdf"}, 422, "format"),
+        ("stars", {}, 404, "what"),
+    ],
+)
+def test_an_export_that_cannot_be_made_names_the_field(
+    client: httpx.Client, what: str, params: dict[str, str], status: int, field: str
+) -> None:
+    answer = client.get(f"/api/v1/exports/{what}", params=params)
+    assert answer.status_code in (status, 422, 400), answer.text
+    assert answer.json()["field"] == field

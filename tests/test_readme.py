@@ -48,6 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("files")
     (place / "prices.csv").write_text(PRICES)
     pl.read_csv(place / "prices.csv", try_parse_dates=True).write_parquet(place / "prices.parquet")
+    (place / "minutes.csv").write_text("종목코드,일시,시가,고가,저가,종가,거래량\n005930,2026-05-04 09:00,1,1,1,1,1\n")
+    (place / "market_flows.csv").write_text("시장,일자,개인,외국인,기관\nKOSPI,2026-05-04,-30,10,20\n")
     (place / "names.csv").write_text("종목코드,종목명,시장구분\n005930,삼성전자,KOSPI\n")
     return place
 
@@ -79,7 +81,7 @@ def test_a_command_of_the_readme_runs(server: Server, folder: Path, line: str) -
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout or "of 3 symbols" in run.stderr
+    assert run.stdout or "of 3 symbols" in run.stderr or "rows of" in run.stderr
 
 
 def test_the_http_examples_answer(server: Server, folder: Path) -> None:

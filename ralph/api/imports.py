@@ -22,14 +22,13 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from ralph.api.problems import PROBLEMS
 from ralph.config import Config
 from ralph.errors import BadParameter, TooLarge
-from ralph.jobs.imports import FileImport, ImportKind, import_file
+from ralph.jobs.imports import ENDINGS, FileImport, ImportKind, import_file
 from ralph.market.rules import Reject
 from ralph.store.database import Database
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
 from ralph.store.markets import Markets
 from ralph.telemetry import Metrics
 
-SUFFIXES = (".csv", ".parquet")
 WRITE_BYTES = 1 << 20  # received bytes are written in pieces of this size, in a thread
 _COLUMN = re.compile(r"(?P<field>\w+)=(?P<column>.+)")
 
@@ -117,7 +116,10 @@ async def upload(
     metrics: NamedDependency[Metrics],
     uploads: NamedDependency[Path],
     filename: Annotated[
-        str, QueryParameter(max_length=200, description="Its ending says what it is: .csv or .parquet.")
+        str,
+        QueryParameter(
+            max_length=200, description="Its ending says what it is: .csv, .csv.gz, .txt, .parquet or .xlsx."
+        ),
     ],
     kind: FromQuery[ImportKind] = "bars",
     workspace: FromQuery[str] = "main",
@@ -125,12 +127,15 @@ async def upload(
     dry_run: FromQuery[bool] = False,
     column: FromQuery[list[str] | None] = None,
     as_of: FromQuery[date | None] = None,
+    timezone: FromQuery[str] = "Asia/Seoul",
+    unit: FromQuery[str | None] = None,
 ) -> Response[ImportReport]:
     """Import the file sent as the body; it is stored whole or not at all. `column=close=adj_close` names a column;
-    `as_of` is the day of which a file without dates speaks (symbols: today)."""
+    `as_of` is the day of which a file without dates speaks (symbols: today), `timezone` that of minutes without an
+    offset, `unit` that of market-flows (won, thousand, million, eok)."""
     overrides = _overrides(column or [])
     async with _saved(request, uploads, filename, config.limits.upload_bytes) as path:
-        order = FileImport(path, kind, workspace, overrides, adjusted, dry_run, as_of)
+        order = FileImport(path, kind, workspace, overrides, adjusted, dry_run, as_of, timezone, unit)
         report = await import_file(database, order)
     for outcome in ("stored", "updated", "unchanged", "rejected"):
         metrics.import_rows.labels(outcome).inc(getattr(report, outcome))
@@ -156,10 +161,9 @@ def _overrides(pairs: list[str]) -> dict[str, str]:
 async def _saved(request: Request[Any, Any, Any], folder: Path, filename: str, limit: int) -> AsyncIterator[Path]:
     """The body in a file of its own folder, under the name given, removed afterwards."""
     name = Path(filename).name
-    if Path(name).suffix.lower() not in SUFFIXES or not name.isprintable():
-        raise BadParameter(
-            f"filename {name[:80]!r} must end in .csv or .parquet", field="filename", accepted=".csv, .parquet"
-        )
+    if not name.lower().endswith(ENDINGS) or not name.isprintable():
+        accepted = ", ".join(ENDINGS)
+        raise BadParameter(f"filename {name[:80]!r} must end in one of {accepted}", field="filename", accepted=accepted)
     place = folder / secrets.token_hex(8)
     path = place / name
     try:

@@ -1,9 +1,11 @@
-"""`ralph import`: bars, symbols, shares, flows and indices from files, and the reports of past imports."""
+"""`ralph import`: bars, minutes, symbols, shares, flows and indices from files, and the reports of past imports."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ import click
 
 from ralph.cli.options import Day, home_option, json_option, one_of, open_database, run, settings
 from ralph.cli.output import ProgressBar, print_json, print_table
-from ralph.errors import BadParameter, RalphError
-from ralph.jobs.imports import FileImport, ImportKind, import_file
+from ralph.errors import BadParameter, BadRequest, RalphError
+from ralph.jobs.imports import FileImport, ImportKind, find_files, try_file
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
 
 REJECTS_SHOWN = 10
+_COUNTS = ("rows_read", "stored", "updated", "unchanged", "flagged", "rejected")
 
 
 @click.group("import")
@@ -41,16 +44,27 @@ def _file_options(command: Any) -> Any:
 @click.option("--adjusted", is_flag=True, help="Prices are adjusted for splits (the default for files).")
 @click.option("--raw", is_flag=True, help="Prices are as traded.")
 def import_bars_command(files: tuple[Path, ...], adjusted: bool, raw: bool, **options: Any) -> None:
-    """Import daily bars from CSV or Parquet FILES."""
-    given = one_of({"adjusted": adjusted, "raw": raw}, "")
-    _import("bars", files, adjusted=given != "raw" if given else _ask_adjusted(), **options)
+    """Import daily bars from FILES or folders."""
+    _import("bars", files, adjusted=_adjusted(adjusted, raw), **options)
+
+
+@import_command.command("minutes")
+@_file_options
+@click.option("--adjusted", is_flag=True, help="Prices are adjusted for splits (the default for files).")
+@click.option("--raw", is_flag=True, help="Prices are as traded.")
+@click.option(
+    "--timezone", default="Asia/Seoul", show_default=True, help="Of times that are written without an offset."
+)
+def import_minutes_command(files: tuple[Path, ...], adjusted: bool, raw: bool, **options: Any) -> None:
+    """Import 1-minute bars, each with the moment it begins, from FILES or folders."""
+    _import("minutes", files, adjusted=_adjusted(adjusted, raw), **options)
 
 
 @import_command.command("symbols")
 @_file_options
 @click.option("--as-of", type=Day(), help="The day the list speaks of, where it has no dates; default: today.")
 def import_symbols_command(files: tuple[Path, ...], **options: Any) -> None:
-    """Import names, markets, states and listing dates from CSV or Parquet FILES. Changes keep the history."""
+    """Import names, markets, states and listing dates from FILES or folders. Changes keep the history."""
     _import("symbols", files, adjusted=True, **options)
 
 
@@ -58,21 +72,29 @@ def import_symbols_command(files: tuple[Path, ...], **options: Any) -> None:
 @_file_options
 @click.option("--as-of", type=Day(), help="The day of all rows, for files without dates.")
 def import_shares_command(files: tuple[Path, ...], **options: Any) -> None:
-    """Import listed shares and market caps by date from CSV or Parquet FILES."""
+    """Import listed shares and market caps by date from FILES or folders."""
     _import("shares", files, adjusted=True, **options)
 
 
 @import_command.command("flows")
 @_file_options
 def import_flows_command(files: tuple[Path, ...], **options: Any) -> None:
-    """Import net buying of foreigners, institutions and individuals, in won or shares, from CSV or Parquet FILES."""
+    """Import net buying of foreigners, institutions and individuals, in won or shares, from FILES or folders."""
     _import("flows", files, adjusted=True, **options)
+
+
+@import_command.command("market-flows")
+@_file_options
+@click.option("--unit", type=click.Choice(["won", "thousand", "million", "eok"]), help="Of the amounts; default: won.")
+def import_market_flows_command(files: tuple[Path, ...], **options: Any) -> None:
+    """Import the net buying of each class of investors on whole markets from FILES or folders."""
+    _import("market-flows", files, adjusted=True, **options)
 
 
 @import_command.command("index")
 @_file_options
 def import_index_command(files: tuple[Path, ...], **options: Any) -> None:
-    """Import daily bars of indices (KOSPI, KOSDAQ, ...) from CSV or Parquet FILES."""
+    """Import daily bars of indices (KOSPI, KOSDAQ, ...) from FILES or folders."""
     _import("index", files, adjusted=True, **options)
 
 
@@ -91,18 +113,17 @@ def import_list_command(workspace: str, home: Path | None, as_json: bool) -> Non
     if as_json:
         print_json(reports)
         return
-    counts = ("rows_read", "stored", "updated", "unchanged", "flagged", "rejected")
     rows = [
         (
             each.run_id,
             f"{each.finished_at:%Y-%m-%d %H:%M}",
             each.kind,
             each.file_name,
-            *(getattr(each, name) for name in counts),
+            *(getattr(each, name) for name in _COUNTS),
         )
         for each in reports
     ]
-    print_table(("id", "finished (UTC)", "kind", "file", *counts), rows, right=tuple(range(4, 10)))
+    print_table(("id", "finished (UTC)", "kind", "file", *_COUNTS), rows, right=tuple(range(4, 10)))
 
 
 @import_command.command("show")
@@ -129,26 +150,56 @@ def import_show_command(run_id: str, workspace: str, home: Path | None, as_json:
     )
 
 
+def _adjusted(adjusted: bool, raw: bool) -> bool:
+    given = one_of({"adjusted": adjusted, "raw": raw}, "")
+    return given != "raw" if given else _ask_adjusted()
+
+
 def _ask_adjusted() -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     return click.confirm("Are the prices adjusted for splits and bonus issues?", default=True, err=True)
 
 
-def _import(kind: ImportKind, files: tuple[Path, ...], *, adjusted: bool, **options: Any) -> None:
-    overrides = dict(_pair(text) for text in options["columns"])
-    orders = [
-        FileImport(file, kind, options["workspace"], overrides, adjusted, options["dry_run"], options.get("as_of"))
-        for file in files
-    ]
-    reports: list[ImportReport] = []
+def _import(kind: ImportKind, paths: tuple[Path, ...], *, adjusted: bool, **options: Any) -> None:
+    files = find_files(paths)
+    order = FileImport(
+        files[0],
+        kind,
+        options["workspace"],
+        dict(_pair(text) for text in options["columns"]),
+        adjusted,
+        options["dry_run"],
+        options.get("as_of"),
+        options.get("timezone") or "Asia/Seoul",
+        options.get("unit"),
+    )
+    told: list[tuple[Path, ImportReport | BadRequest]] = []
     try:
-        run(_import_all(options["home"], orders, reports, quiet=options["as_json"]))
+        run(_import_all(options["home"], files, order, told, quiet=options["as_json"]))
     finally:
         if options["as_json"]:
-            print_json(reports)
+            print_json([_told(path, outcome) for path, outcome in told])
+    if len(told) > 1 and not options["as_json"]:
+        _print_summary(told)
+    reports = [outcome for _, outcome in told if isinstance(outcome, ImportReport)]
+    if len(told) == 1 and not reports:
+        raise next(outcome for _, outcome in told if isinstance(outcome, BadRequest))
     if all(report.rows_read == report.rejected and report.rows_read for report in reports):
         raise RalphError("no row could be stored; the report says why")
+
+
+def _told(path: Path, outcome: ImportReport | BadRequest) -> ImportReport | dict[str, Any]:
+    if isinstance(outcome, ImportReport):
+        return outcome
+    error = {"code": outcome.code, "message": outcome.message, "field": outcome.field, "accepted": outcome.accepted}
+    return {"file_name": path.name, "error": error}
+
+
+def _print_summary(told: Sequence[tuple[Path, ImportReport | BadRequest]]) -> None:
+    reports = [outcome for _, outcome in told if isinstance(outcome, ImportReport)]
+    counts = ", ".join(f"{sum(getattr(report, name) for report in reports):,} {name}" for name in _COUNTS[1:])
+    click.echo(f"{len(told):,} files, {len(told) - len(reports):,} of them could not be read: {counts}")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -160,23 +211,31 @@ def _pair(text: str) -> tuple[str, str]:
     return field, column
 
 
-async def _import_all(home: Path | None, orders: list[FileImport], reports: list[ImportReport], quiet: bool) -> None:
+async def _import_all(
+    home: Path | None,
+    files: Sequence[Path],
+    order: FileImport,
+    told: list[tuple[Path, ImportReport | BadRequest]],
+    quiet: bool,
+) -> None:
     """One transaction a file: what is reported is stored, whatever happens to the next."""
     async with open_database(settings(home), "import") as database:
-        for order in orders:
-            with closing(ProgressBar(order.path.name)) as bar:
-                report = await import_file(database, order, bar)
-            reports.append(report)
-            if not quiet:
-                _print_report(report)
+        for path in files:
+            with closing(ProgressBar(path.name)) as bar:
+                outcome = await try_file(database, replace(order, path=path), bar)
+            told.append((path, outcome))
+            if isinstance(outcome, ImportReport):
+                if not quiet:
+                    _print_report(outcome)
+            elif len(files) > 1:
+                click.echo(f"ralph: {outcome.message}", err=True)
 
 
 def _print_report(report: ImportReport) -> None:
     columns = ", ".join(f"{field} ← {column}" for field, column in report.columns.items())
     click.echo(f"{report.file_name} → {report.workspace}{' (dry run, nothing stored)' if report.dry_run else ''}")
     click.echo(f"  columns: {columns}{f' ({report.encoding})' if report.encoding else ''}")
-    counts = ("rows_read", "stored", "updated", "unchanged", "flagged", "rejected")
-    click.echo("  " + ", ".join(f"{getattr(report, name):,} {name.removeprefix('rows_')}" for name in counts))
+    click.echo("  " + ", ".join(f"{getattr(report, name):,} {name.removeprefix('rows_')}" for name in _COUNTS))
     for note in report.notes:
         click.echo(f"  note: {note}")
     for reject in report.rejects[:REJECTS_SHOWN]:

@@ -1,4 +1,5 @@
-"""Rows of numbers by key and date (listed shares, flows, index bars): which are kept and which are rejected. Pure."""
+"""Rows of numbers by key and date (listed shares, flows of Symbols and of markets, index bars): which are kept and
+which are rejected. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ralph.market.rules import FIRST_DAY, FileRead
 
 FloatArray = NDArray[np.float64]
-DatedKind = Literal["shares", "flows", "index"]
+DatedKind = Literal["shares", "flows", "index", "market-flows"]
 
 LARGEST = 1e18
 """No count of shares and no amount of won is larger; all of them stay exact enough in float64."""
@@ -27,6 +28,12 @@ class DatedRule:
     signed: bool
     one_of: tuple[str, ...]
 
+
+MARKET_FLOWS = (
+    "individual_value", "foreign_value", "institution_value", "other_corp_value",
+    "fin_invest_value", "insurance_value", "trust_value", "bank_value", "other_fin_value", "pension_value",
+)  # fmt: skip
+"""Net buying on a market in won: the classes of investors, then the parts of institution."""
 
 RULES: Mapping[DatedKind, DatedRule] = {
     "shares": DatedRule(("shares", "market_cap"), signed=False, one_of=("shares", "market_cap")),
@@ -44,6 +51,7 @@ RULES: Mapping[DatedKind, DatedRule] = {
     "index": DatedRule(
         ("open", "high", "low", "close", "volume", "value", "market_cap"), signed=False, one_of=("close",)
     ),
+    "market-flows": DatedRule(MARKET_FLOWS, signed=True, one_of=MARKET_FLOWS),
 }  # fmt: skip
 
 
@@ -65,13 +73,21 @@ class DatedRows:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FileDated(FileRead):
-    """The dated numbers of a file."""
+    """The dated numbers of a file, or of the simulated market."""
 
     kind: DatedKind
     rows: DatedRows
+    source: Literal["file", "simulator"] = "file"
 
     def __post_init__(self) -> None:
         assert self.rows_read == len(self.rows) + self.duplicates + self.rejected, "every row is accounted for"
+
+
+def simulated_rows(kind: DatedKind, rows: DatedRows, name: str) -> FileDated:
+    """Rows of the simulated market in the form in which rows of files are stored."""
+    return FileDated(
+        kind=kind, file_name=name, file_sha256="", encoding="", rows_read=len(rows), rows=rows, source="simulator"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +106,7 @@ def sift_dated(
     """Applies the row rules. key is -1 and day NaT where they could not be read; unread marks such numbers."""
     why: dict[int, tuple[str, str]] = {}
     checks = [
-        (rows.key < 0, key_field, "not a code of 1 to 20 letters, digits and .:/_-"),
+        (rows.key < 0, key_field, "not a code of 1 to 20 letters, digits and .:/_&-"),
         (np.isnat(rows.day), "date", "not a date; YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD and YYYY.MM.DD are understood"),
         (rows.day > np.datetime64(today, "D"), "date", "in the future"),
         (rows.day < FIRST_DAY, "date", "before 1900-01-01"),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import DataNotFound
+from ralph.market.beside import BESIDE_FIELDS, FLOW_FIELDS, KOSDAQ, Beside, Place, spread_flow, spread_index
 from ralph.market.capital import Capital, market_caps
 from ralph.market.roster import Roster
 from ralph.market.symbol import Listing, Symbol
@@ -42,6 +43,7 @@ class Panel:
     first     int32 [symbols]: the row of a Symbol's first bar (the number of rows where it has none)
     flags     uint8 [bars, symbols]: `Flag` bits of each bar
     capital   listed shares and market caps, as far as they are known
+    beside    flows and index closes, spread over the bars when they are first asked for
     """
 
     listings: tuple[Listing, ...]
@@ -54,7 +56,9 @@ class Panel:
     simulated: bool = False
     data_version: str = "0"
     capital: Capital = field(default_factory=Capital.none)
+    beside: Beside = field(default_factory=Beside)
     _views: dict[int, View] = field(default_factory=dict, repr=False, init=False)
+    _flows: dict[str, FloatArray] = field(default_factory=dict, repr=False, init=False)
 
     @cached_property
     def symbols(self) -> tuple[Symbol, ...]:
@@ -95,6 +99,19 @@ class Panel:
             self._make_room()
             view = self._views.setdefault(index, view)
         return view
+
+    def beside_field(self, name: str, day: date) -> FloatArray:
+        """One of BESIDE_FIELDS [bars, symbols], rows as those of `fields`, NaN where nothing is known. It takes as long
+        as a kernel: not for the event loop.
+
+        day  the index of a Symbol is that of its market on this day; KOSPI where that is not known
+        """
+        place = Place(self.sessions, self.rows, self.bar_count, self.columns)
+        if name not in FLOW_FIELDS:
+            return spread_index(self.beside, self.roster.on_market(KOSDAQ, day), place)
+        if name not in self._flows:
+            self._flows[name] = spread_flow(self.beside, name, place)
+        return self._flows[name]
 
     def _make_room(self) -> None:
         """Drop the views made first. Readers share the Panel between threads: a list is taken before anything goes."""
@@ -193,10 +210,14 @@ class View:
         return self.index == self.panel.sessions.size - 1
 
     def field(self, name: str) -> FloatArray:
-        """A field [height, symbols], its last row the Session's bar; NaN above a Symbol's first."""
+        """A field [height, symbols], its last row the Session's bar; NaN above a Symbol's first.
+
+        Beside the bars' own fields there are BESIDE_FIELDS: NaN where a source says nothing.
+        """
         found = self._fields.get(name)
         if found is None:
-            found = self._gather(self.panel.fields[name])
+            is_beside = name in BESIDE_FIELDS
+            found = self._gather(self.panel.beside_field(name, self.on) if is_beside else self.panel.fields[name])
             self._fields[name] = found
         return found
 

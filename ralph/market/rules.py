@@ -42,6 +42,7 @@ class RawRows:
     """Bars as a file gave them, in its order; what could not be read is -1 (symbol), NaT (day) or NaN.
 
     codes   the Symbols' codes, sorted; `symbol` int32 [rows] points into them
+    day     datetime64[D]; of bars within a day datetime64[m], UTC
     value   traded value, NaN where there is none, negative where its text is no number
     """
 
@@ -64,7 +65,7 @@ class Rule:
 _NUMBER = "not a number"
 _RANGE = "must be above 0 and at most 1,000,000,000,000 (0 only where open, high, low and volume are all 0: no trade)"
 REASONS: tuple[Rule, ...] = (
-    Rule("symbol", "not a code of 1 to 20 letters, digits and .:/_-"),
+    Rule("symbol", "not a code of 1 to 20 letters, digits and .:/_&-"),
     Rule("date", "not a date; YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD and YYYY.MM.DD are understood"),
     Rule("date", "in the future"),
     Rule("date", "before 1900-01-01"),
@@ -78,10 +79,10 @@ REASONS: tuple[Rule, ...] = (
 SECOND_ROW = len(REASONS) - 1
 
 
-def judge(rows: RawRows, today: date) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+def judge(rows: RawRows, latest: date | np.datetime64) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """The rows (in order) that break a rule of their own, and for each the index into `REASONS` of the first."""
     volume = rows.volume
-    last_day = np.datetime64(today, "D")
+    last_day = np.datetime64(latest)
     halted = (rows.prices["open"] == 0) & (rows.prices["high"] == 0) & (rows.prices["low"] == 0) & (volume == 0)
     good = (rows.symbol >= 0) & (rows.day >= FIRST_DAY) & (rows.day <= last_day)
     good &= (volume >= 0) & (volume <= VOLUME_HIGH) & ~(rows.value < 0) & ~(rows.value == np.inf)
@@ -149,9 +150,9 @@ class Kept:
     reason: NDArray[np.int8]
 
 
-def sift(rows: RawRows, today: date) -> Kept:
-    """Applies every row rule, those between rows included."""
-    bad, reason = judge(rows, today)
+def sift(rows: RawRows, latest: date | np.datetime64) -> Kept:
+    """Applies every row rule, those between rows included; rows after the latest day or minute lie in the future."""
+    bad, reason = judge(rows, latest)
     good = np.ones(rows.symbol.size, dtype=np.bool_)
     good[bad] = False
     order = _sorted(rows, np.flatnonzero(good))
@@ -172,7 +173,7 @@ def sift(rows: RawRows, today: date) -> Kept:
 
 
 def _keys(rows: RawRows, at: NDArray[np.int64]) -> NDArray[np.int64]:
-    day = rows.day[at].astype(np.int64) - FIRST_DAY.astype(np.int64)
+    day = (rows.day[at] - FIRST_DAY).astype(np.int64)  # minutes since 1900 need fewer than 32 bits, too
     return (rows.symbol[at].astype(np.int64) << 32) + day
 
 

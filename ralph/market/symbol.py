@@ -13,7 +13,7 @@ Symbol = NewType("Symbol", str)
 
 KOREAN_MARKETS = frozenset({"KOSPI", "KOSDAQ", "KONEX"})
 _KOREAN_LENGTH = 6
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_-]{0,19}")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/_&-]{0,19}")
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def parse_symbol(text: str) -> Symbol | None:
-    """The Symbol a text names, or None where no code looks like that (1 to 20 letters, digits and .:/_-)."""
+    """The Symbol a text names, or None where no code looks like that (1 to 20 letters, digits and .:/_&-)."""
     code = text.strip().upper()
     return Symbol(code) if _CODE.fullmatch(code) else None
 

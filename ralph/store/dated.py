@@ -1,4 +1,5 @@
-"""Stores listed shares, flows and index bars of one file in one transaction: staged, compared, merged, reported."""
+"""Stores listed shares, flows of Symbols and of markets, and index bars of one file in one transaction: staged,
+compared, merged, reported."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from ralph.store.imports import (
     begin_run,
     end_run,
     lock_workspace,
+    touch_beside,
     touch_workspace,
     whole_or_nothing,
 )
@@ -39,8 +41,9 @@ class _Statements:
 
     stage: str
     merge: str
-    changes_panel: bool
 
+
+_SETTINGS = "SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)"
 
 _SHARES = _Statements(
     stage="""
@@ -59,7 +62,7 @@ _SHARES = _Statements(
                INSERT INTO symbol_shares AS o (symbol_id, session_on, shares, market_cap, source_id)
                     SELECT given.*, source.id
                       FROM given
-                      JOIN sources source ON source.name = 'file'
+                      JOIN sources source ON source.name = $1
                ON CONFLICT (symbol_id, session_on)
                  DO UPDATE SET shares = EXCLUDED.shares, market_cap = EXCLUDED.market_cap,
                                source_id = EXCLUDED.source_id
@@ -70,7 +73,6 @@ _SHARES = _Statements(
            min(session_on) AS since
       FROM written
     """,
-    changes_panel=True,
 )
 
 _FLOWS = _Statements(
@@ -101,7 +103,7 @@ _FLOWS = _Statements(
                                              source_id)
                     SELECT given.*, source.id
                       FROM given
-                      JOIN sources source ON source.name = 'file'
+                      JOIN sources source ON source.name = $1
                ON CONFLICT (symbol_id, session_on)
                  DO UPDATE SET foreign_value      = EXCLUDED.foreign_value,
                                institution_value  = EXCLUDED.institution_value,
@@ -122,7 +124,6 @@ _FLOWS = _Statements(
            min(session_on) AS since
       FROM written
     """,
-    changes_panel=False,
 )
 
 _INDEX = _Statements(
@@ -151,7 +152,7 @@ _INDEX = _Statements(
                                             source_id)
                     SELECT given.*, source.id
                       FROM given
-                      JOIN sources source ON source.name = 'file'
+                      JOIN sources source ON source.name = $1
                ON CONFLICT (index_id, session_on)
                  DO UPDATE SET open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
                                volume = EXCLUDED.volume, value = EXCLUDED.value, market_cap = EXCLUDED.market_cap,
@@ -165,10 +166,76 @@ _INDEX = _Statements(
            min(session_on) AS since
       FROM written
     """,
-    changes_panel=False,
 )
 
-_KINDS: dict[DatedKind, _Statements] = {"shares": _SHARES, "flows": _FLOWS, "index": _INDEX}
+_MARKET_FLOWS = _Statements(
+    stage="""
+    CREATE TEMP TABLE staged_dated (
+        key integer NOT NULL, session_on date NOT NULL,
+        individual_value double precision NOT NULL, foreign_value double precision NOT NULL,
+        institution_value double precision NOT NULL, other_corp_value double precision NOT NULL,
+        fin_invest_value double precision NOT NULL, insurance_value double precision NOT NULL,
+        trust_value double precision NOT NULL, bank_value double precision NOT NULL,
+        other_fin_value double precision NOT NULL, pension_value double precision NOT NULL
+    ) ON COMMIT DROP
+    """,
+    merge="""
+      WITH given AS (
+               SELECT key, s.session_on,
+                      COALESCE(NULLIF(s.individual_value,  'NaN'), o.individual_value,  'NaN') AS individual_value,
+                      COALESCE(NULLIF(s.foreign_value,     'NaN'), o.foreign_value,     'NaN') AS foreign_value,
+                      COALESCE(NULLIF(s.institution_value, 'NaN'), o.institution_value, 'NaN') AS institution_value,
+                      COALESCE(NULLIF(s.other_corp_value,  'NaN'), o.other_corp_value,  'NaN') AS other_corp_value,
+                      COALESCE(NULLIF(s.fin_invest_value,  'NaN'), o.fin_invest_value,  'NaN') AS fin_invest_value,
+                      COALESCE(NULLIF(s.insurance_value,   'NaN'), o.insurance_value,   'NaN') AS insurance_value,
+                      COALESCE(NULLIF(s.trust_value,       'NaN'), o.trust_value,       'NaN') AS trust_value,
+                      COALESCE(NULLIF(s.bank_value,        'NaN'), o.bank_value,        'NaN') AS bank_value,
+                      COALESCE(NULLIF(s.other_fin_value,   'NaN'), o.other_fin_value,   'NaN') AS other_fin_value,
+                      COALESCE(NULLIF(s.pension_value,     'NaN'), o.pension_value,     'NaN') AS pension_value
+                 FROM staged_dated s
+            LEFT JOIN market_flows_daily o ON o.market_id = s.key AND o.session_on = s.session_on
+           ), written AS (
+               INSERT INTO market_flows_daily AS o (market_id, session_on,
+                                                    individual_value, foreign_value, institution_value,
+                                                    other_corp_value, fin_invest_value, insurance_value, trust_value,
+                                                    bank_value, other_fin_value, pension_value,
+                                                    source_id)
+                    SELECT given.*, source.id
+                      FROM given
+                      JOIN sources source ON source.name = $1
+               ON CONFLICT (market_id, session_on)
+                 DO UPDATE SET individual_value  = EXCLUDED.individual_value,
+                               foreign_value     = EXCLUDED.foreign_value,
+                               institution_value = EXCLUDED.institution_value,
+                               other_corp_value  = EXCLUDED.other_corp_value,
+                               fin_invest_value  = EXCLUDED.fin_invest_value,
+                               insurance_value   = EXCLUDED.insurance_value,
+                               trust_value       = EXCLUDED.trust_value,
+                               bank_value        = EXCLUDED.bank_value,
+                               other_fin_value   = EXCLUDED.other_fin_value,
+                               pension_value     = EXCLUDED.pension_value,
+                               source_id = EXCLUDED.source_id
+                         WHERE (o.individual_value, o.foreign_value, o.institution_value, o.other_corp_value,
+                                o.fin_invest_value, o.insurance_value, o.trust_value, o.bank_value,
+                                o.other_fin_value, o.pension_value)
+                            <> (EXCLUDED.individual_value, EXCLUDED.foreign_value, EXCLUDED.institution_value,
+                                EXCLUDED.other_corp_value, EXCLUDED.fin_invest_value, EXCLUDED.insurance_value,
+                                EXCLUDED.trust_value, EXCLUDED.bank_value, EXCLUDED.other_fin_value,
+                                EXCLUDED.pension_value)
+                 RETURNING o.session_on, xmax = 0 AS is_new
+           )
+    SELECT count(*) FILTER (WHERE is_new) AS stored, count(*) FILTER (WHERE NOT is_new) AS updated,
+           min(session_on) AS since
+      FROM written
+    """,
+)
+
+_KINDS: dict[DatedKind, _Statements] = {
+    "shares": _SHARES,
+    "flows": _FLOWS,
+    "index": _INDEX,
+    "market-flows": _MARKET_FLOWS,
+}
 
 _INDICES = """
     INSERT INTO indices (workspace_id, code)
@@ -178,6 +245,18 @@ _INDICES = """
 """
 
 _INDEX_IDS = "SELECT code, id FROM indices WHERE workspace_id = $1 AND code = ANY($2::text[])"
+
+_MARKETS = """
+    INSERT INTO markets (workspace_id, code)
+         SELECT $1, code
+           FROM unnest($2::text[]) AS code
+    ON CONFLICT (workspace_id, code) DO NOTHING
+"""
+
+_MARKET_IDS = "SELECT code, id FROM markets WHERE workspace_id = $1 AND code = ANY($2::text[])"
+
+_NAMED = {"index": (_INDICES, _INDEX_IDS), "market-flows": (_MARKETS, _MARKET_IDS)}
+"""Kinds whose keys are no Symbols: what makes the keys, and what finds their ids."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +286,9 @@ async def import_dated(
         place = await lock_workspace(connection, workspace)
         run_id = await begin_run(connection, place, file, file.kind, adjusted=False, started_at=started_at)
         done = await _store(connection, place, file, progress) if total else _Outcome()
-        is_changed = _KINDS[file.kind].changes_panel and done.stored + done.updated > 0
-        version = await touch_workspace(connection, place, done.since) if is_changed else place.data_version
+        version = place.data_version
+        if done.stored + done.updated:
+            version = await _announce(connection, place, file.kind, done.since)
         unchanged = total - done.stored - done.updated + file.duplicates
         finished_at = await end_run(
             connection, run_id, stored=done.stored, updated=done.updated, unchanged=unchanged, flagged=0
@@ -240,15 +320,26 @@ async def import_dated(
     )
 
 
+async def _announce(connection: asyncpg.Connection, place: Workspace, kind: DatedKind, since: date | None) -> int:
+    """Says that data changed: shares are a part of the Panel, flows and index bars stand beside it, and nothing that is
+    cached holds the flows of whole markets."""
+    if kind == "market-flows":
+        return place.data_version
+    if kind == "shares":
+        return await touch_workspace(connection, place, since)
+    return await touch_beside(connection, place)
+
+
 async def _store(connection: asyncpg.Connection, place: Workspace, file: FileDated, progress: Progress) -> _Outcome:
     statements, total = _KINDS[file.kind], len(file.rows)
     ids, added = await _ids(connection, place, file)
+    await connection.execute(_SETTINGS)
     await connection.execute(statements.stage)
     columns = await asyncio.to_thread(_wire_columns, file, ids)
     await copy_columns(connection, "staged_dated", columns, lambda done: progress("copy", done, total))
     await connection.execute("ANALYZE staged_dated", timeout=STATEMENT_S)
     progress("store", 0, total)
-    row = await connection.fetchrow(statements.merge, timeout=STATEMENT_S)
+    row = await connection.fetchrow(statements.merge, file.source, timeout=STATEMENT_S)
     return _Outcome(row["stored"], row["updated"], added, row["since"])
 
 
@@ -257,9 +348,10 @@ async def _ids(connection: asyncpg.Connection, place: Workspace, file: FileDated
     present = np.unique(file.rows.key)
     codes = [file.rows.keys[index] for index in present.tolist()]
     ids = np.zeros(len(file.rows.keys), dtype=np.int32)
-    if file.kind == "index":
-        await connection.execute(_INDICES, place.id, codes)
-        known = dict(await connection.fetch(_INDEX_IDS, place.id, codes))
+    if file.kind in _NAMED:
+        make, find = _NAMED[file.kind]
+        await connection.execute(make, place.id, codes)
+        known = dict(await connection.fetch(find, place.id, codes))
         ids[present] = [known[code] for code in codes]
         return ids, 0
     ids[present], added, _ = await ensure_symbols(connection, place.id, [Listing(Symbol(code)) for code in codes])

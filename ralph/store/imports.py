@@ -89,6 +89,20 @@ _TOUCH = """
       RETURNING data_version
 """
 
+# The bars changed from the end of time on, which is to say not at all.
+_TOUCH_BESIDE = """
+      WITH raised AS (
+               UPDATE workspaces
+                  SET data_version = data_version + 1, beside_version = beside_version + 1
+                WHERE id = $1
+            RETURNING id, data_version
+           )
+    INSERT INTO workspace_changes (workspace_id, data_version, since)
+         SELECT id, data_version, 'infinity'
+           FROM raised
+      RETURNING data_version
+"""
+
 _RUN = """
     INSERT INTO import_runs (workspace_id, kind, file_name, file_sha256, columns, adjusted, rows_read,
                              stored, updated, unchanged, flagged, rejected, started_at, finished_at)
@@ -180,6 +194,12 @@ async def touch_workspace(connection: asyncpg.Connection, workspace: Workspace, 
     """
     await connection.execute("SELECT pg_notify($1, $2)", CHANGED, workspace.name)
     return int(await connection.fetchval(_TOUCH, workspace.id, since))
+
+
+async def touch_beside(connection: asyncpg.Connection, workspace: Workspace) -> int:
+    """The same where only what stands beside the bars changed: flows and indices."""
+    await connection.execute("SELECT pg_notify($1, $2)", CHANGED, workspace.name)
+    return int(await connection.fetchval(_TOUCH_BESIDE, workspace.id))
 
 
 async def begin_run(

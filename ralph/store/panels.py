@@ -1,6 +1,7 @@
 """The Panel cache: a workspace's Panel as memory-mapped files, keyed by the version of its data.
 
 folder/<workspace>/<data version>/    one .npy a field, and manifest.json, written last
+folder/<workspace>/beside/            flows and index closes (ralph/store/beside.py)
 folder/<workspace>/.lock              held while a Panel is written, so that several processes build it once
 folder/<workspace>/.new-*             being written; left behind only by a process that died
 
@@ -18,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -35,6 +37,8 @@ from ralph.market.columns import BarColumns, Layout
 from ralph.market.panel import FIELDS, Panel
 from ralph.market.symbol import Listing
 from ralph.store.bars import load_unsorted
+from ralph.store.beside import FOLDER as BESIDE
+from ralph.store.beside import BesideVersion, load_beside, open_beside
 from ralph.store.capital import load_capital
 
 _FORMAT = 2  # raised when the meaning of a file changes; older caches are then rebuilt
@@ -57,7 +61,8 @@ SELECT name AS workspace,
        concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
                       (SELECT timeline_id FROM pg_control_checkpoint()),
                       (SELECT oid FROM pg_database WHERE datname = current_database()),
-                      extract(epoch FROM created_at)) AS origin
+                      extract(epoch FROM created_at)) AS origin,
+       beside_version::text AS beside
   FROM workspaces
  WHERE name = $1
 """
@@ -74,12 +79,17 @@ SELECT min(since) AS since,
 
 
 class _Version(msgspec.Struct, frozen=True):
-    """Which data: two that are equal mean the same bars and listings."""
+    """Which data: two that are equal mean the same bars and listings; beside counts changes of flows and indices."""
 
     workspace: str
     version: str
     simulated: bool
     origin: str
+    beside: str = "0"
+
+    @property
+    def of_beside(self) -> BesideVersion:
+        return BesideVersion(self.origin, self.beside)
 
 
 class _Manifest(msgspec.Struct, frozen=True):
@@ -106,34 +116,44 @@ class PanelStore:
         has replaced the files: Linux keeps the contents of a removed file that is mapped.
         The connection must not be inside a transaction. NotFound where there is no such workspace.
         """
-        found = await asyncio.to_thread(self._open, workspace, await _version(connection, workspace))
-        if found is not None:
-            return found
-        async with self._lock(workspace):
-            # Bars and version are read from one snapshot; and another process may have built it in the meantime.
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                version = await _version(connection, workspace)
-                found = await asyncio.to_thread(self._open, workspace, version)
-                if found is not None:
-                    return found
-                older = await asyncio.to_thread(self._older, workspace, version)
-                since = None if older is None else await _changed_since(connection, older)
-                if older is None or since is None or not _is_newer(since, older):
-                    bars = await load_unsorted(connection, workspace)
-                    capital = await load_capital(connection, workspace, bars.listings)
-                    build = partial(self._build, version, Layout(bars), bars.listings, capital)
-                    return await asyncio.to_thread(build)
-                bars = await load_unsorted(connection, workspace, since)
-                grown = await asyncio.to_thread(_grown, version, older, bars)
-                capital = await load_capital(connection, workspace, grown.listings)
-            return await asyncio.to_thread(self._build, version, grown, grown.listings, capital)
+        version = await _version(connection, workspace)
+        found = await asyncio.to_thread(self._open, workspace, version)
+        beside = await asyncio.to_thread(open_beside, self._folder / workspace, version.of_beside)
+        if found is not None and beside is not None:
+            return replace(found, beside=beside)
+        # Bars and version are read from one snapshot; and another process may have built it in the meantime.
+        async with self._lock(workspace), connection.transaction(isolation="repeatable_read", readonly=True):
+            version = await _version(connection, workspace)
+            beside = await load_beside(connection, workspace, self._folder / workspace, version.of_beside)
+            found = await asyncio.to_thread(self._open, workspace, version)
+            if found is None:
+                found = await self._rebuild(connection, version)
+        return replace(found, beside=beside)
+
+    async def _rebuild(self, connection: Connection, version: _Version) -> Panel:
+        """The Panel of this version, from an older one where that will do; the snapshot is held and the lock, too."""
+        workspace = version.workspace
+        older = await asyncio.to_thread(self._older, workspace, version)
+        since = None if older is None else await _changed_since(connection, older)
+        if older is not None and since == date.max:
+            return await asyncio.to_thread(self._rename, version, older)
+        if older is None or since is None or not _is_newer(since, older):
+            bars = await load_unsorted(connection, workspace)
+            capital = await load_capital(connection, workspace, bars.listings)
+            build = partial(self._build, version, Layout(bars), bars.listings, capital)
+            return await asyncio.to_thread(build)
+        bars = await load_unsorted(connection, workspace, since)
+        grown = await asyncio.to_thread(_grown, version, older, bars)
+        capital = await load_capital(connection, workspace, grown.listings)
+        return await asyncio.to_thread(self._build, version, grown, grown.listings, capital)
 
     def _open(self, workspace: str, version: _Version) -> Panel | None:
         """The cached Panel of this version, or None where it is absent, torn or another database's."""
         folder = self._folder / workspace / version.version
         try:
             manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
-            if manifest.about != version or manifest.format != _FORMAT or not _is_whole(folder, manifest):
+            about = msgspec.structs.replace(manifest.about, beside=version.beside)
+            if about != version or manifest.format != _FORMAT or not _is_whole(folder, manifest):
                 return None
             arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
         except (OSError, ValueError):  # ValueError: not a manifest, not an array
@@ -167,10 +187,7 @@ class PanelStore:
         home = self._folder / version.workspace
         target = home / version.version
         try:
-            # We hold the lock: whatever else lies here is an older version, torn, or of a process that died.
-            for leftover in home.iterdir():
-                if leftover.name != _LOCK and leftover != target:
-                    shutil.rmtree(leftover, ignore_errors=True)
+            _clear(home, target)
             draft = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
             manifest = _Manifest(format=_FORMAT, about=version, sizes={}, listings=listings)
             written = _write(draft, partial(_array, source, capital), manifest)
@@ -181,6 +198,30 @@ class PanelStore:
             raise _unwritable(home, error) from error
         found = self._open(version.workspace, version)
         assert found is not None, "what was written can be read"
+        return found
+
+    def _rename(self, version: _Version, older: Panel) -> Panel:
+        """The older Panel under a newer version that changed nothing in it: the same files by another name."""
+        home = self._folder / version.workspace
+        target = home / version.version
+        try:
+            draft = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
+            was = home / older.data_version
+            manifest = msgspec.json.decode((was / _MANIFEST).read_bytes(), type=_Manifest)
+            for name in manifest.sizes:
+                os.link(was / name, draft / name)
+            with (draft / _MANIFEST).open("wb") as file:
+                file.write(msgspec.json.encode(msgspec.structs.replace(manifest, about=version)))
+                _finish(file)
+            _sync(draft)
+            shutil.rmtree(target, ignore_errors=True)
+            draft.rename(target)
+            _clear(home, target)
+            _sync(home)
+        except OSError as error:
+            raise _unwritable(home, error) from error
+        found = self._open(version.workspace, version)
+        assert found is not None, "what was linked can be read"
         return found
 
     @asynccontextmanager
@@ -218,6 +259,13 @@ def _try_lock(lock: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _clear(home: Path, target: Path) -> None:
+    """We hold the lock: whatever else lies here is an older version, torn, or of a process that died."""
+    for leftover in home.iterdir():
+        if leftover.name not in (_LOCK, BESIDE) and leftover != target:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _is_whole(folder: Path, manifest: _Manifest) -> bool:

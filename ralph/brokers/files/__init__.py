@@ -1,4 +1,4 @@
-"""Files as a source of bars, Symbols, shares, flows and indices: CSV and Parquet.
+"""Files as a source of bars, Symbols, shares, flows and indices: CSV (also gzipped), Parquet and XLSX.
 
 polars costs 0.2 s and 60 MB, so it is loaded by the first call and not with this package.
 """
@@ -6,11 +6,12 @@ polars costs 0.2 s and 60 MB, so it is loaded by the first call and not with thi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ralph.market.dated import DatedKind, FileDated
+from ralph.market.minute_rules import FileMinutes
 from ralph.market.rules import FileBars, FileSymbols
 
 
@@ -45,15 +46,39 @@ def read_dated(
     *,
     as_of: date | None = None,
     today: date | None = None,
+    unit: str | None = None,
 ) -> FileDated:
-    """Listed shares, flows or index bars of a CSV or Parquet file, sorted by (key, day), with the rows that were
+    """Listed shares, flows, index bars or market-wide flows of a file, sorted by (key, day), with the rows that were
     rejected; parameters and errors as of `read_bars`.
 
     as_of  the day of all rows of a file that has no dates
+    unit   of market-wide flows: won, thousand, million or eok (100 million won); when None won, and amounts too
+           small for that are a BadFile
     """
     from ralph.brokers.files import dated
 
-    return dated.read_dated(Path(path), kind, overrides, as_of, today or _today())
+    return dated.read_dated(Path(path), kind, overrides, as_of, today or _today(), unit)
+
+
+def read_minutes(
+    path: str | Path,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    timezone: str = "Asia/Seoul",
+    now: datetime | None = None,
+) -> FileMinutes:
+    """The minute bars of a file, sorted by (symbol, minute) and flagged, with the rows that were rejected; parameters
+    and errors as of `read_bars`.
+
+    timezone  of times written without an offset; BadParameter where there is no such zone
+    now       (aware) bars that begin later are rejected; the clock when None
+    """
+    import numpy as np
+
+    from ralph.brokers.files import minutes
+
+    latest = np.datetime64((now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None), "m")
+    return minutes.read_minutes(Path(path), overrides, timezone, latest)
 
 
 def _today() -> date:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ralph.brokers.files import cells
 from ralph.brokers.files.columns import BARS, map_columns
 from ralph.brokers.files.tables import Table, open_table
-from ralph.market.rules import PRICES, REASONS, REJECTS_KEPT_MAX, FileBars, RawRows, Reject, keep, sift
+from ralph.market.rules import PRICES, REASONS, REJECTS_KEPT_MAX, FileBars, Kept, RawRows, Reject, Rule, keep, sift
 from ralph.market.symbol import Listing, Symbol
 
 VALUE_SHOWN_MAX = 80  # characters of a rejected cell
@@ -26,11 +26,9 @@ def read_bars(path: Path, overrides: Mapping[str, str] | None, today: date) -> F
     """The bars of a file; see `ralph.brokers.files.read_bars`."""
     table, digest = open_table(path)
     mapping = map_columns(BARS, table.names, overrides)
-    parts = [_Part(frame, mapping) for frame in table.frames(list(mapping.values()))]
-    rows = _join(parts)
+    rows, listings, notes = read_rows(table, mapping, lambda column: cells.read_days(column["date"], "date"))
     kept = sift(rows, today)
-    columns = keep(rows, kept, _listings(rows.codes, parts))
-    shown = kept.rejected[:REJECTS_KEPT_MAX]
+    columns = keep(rows, kept, listings)
     lines = table.lines
     return FileBars(
         file_name=path.name,
@@ -40,23 +38,38 @@ def read_bars(path: Path, overrides: Mapping[str, str] | None, today: date) -> F
         rows_read=table.rows,
         duplicates=kept.duplicates,
         rejected=int(kept.rejected.size),
-        rejects=tuple(_reject(table, mapping, lines, *pair) for pair in zip(shown, kept.reason, strict=False)),
-        notes=_notes(rows.codes, parts, mapping),
+        rejects=tuple(rejects_of(table, mapping, kept, REASONS)),
+        notes=notes,
         columns=columns,
         lines=lines[kept.order],
     )
+
+
+When: TypeAlias = Callable[[Mapping[str, pl.Series]], NDArray[np.datetime64]]
+
+
+def read_rows(
+    table: Table, mapping: Mapping[str, str], when: When
+) -> tuple[RawRows, dict[str, Listing], tuple[str, ...]]:
+    """All rows of a table, what it says about its Symbols, and notes on how it was understood.
+
+    when  makes days or minutes of the columns of a frame
+    """
+    parts = [_Part(frame, mapping, when) for frame in table.frames(list(mapping.values()))]
+    rows = _join(parts)
+    return rows, _listings(rows.codes, parts), _notes(rows.codes, parts, mapping)
 
 
 class _Part:
     """One frame of the table, read; its arrays are taken out one after the other when the parts are joined, so that
     a large file is not held twice."""
 
-    def __init__(self, frame: pl.DataFrame, mapping: Mapping[str, str]) -> None:
+    def __init__(self, frame: pl.DataFrame, mapping: Mapping[str, str], when: When) -> None:
         column = {name: frame.to_series(at) for at, name in enumerate(mapping)}
         symbols = cells.read_codes(column["symbol"])
         self.codes, self.padded = symbols.codes, symbols.padded
         self.symbol = [symbols.row]
-        self.day = [cells.read_days(column["date"], "date")]
+        self.day = [when(column)]
         self.numbers = {name: cells.read_numbers(column[name], name) for name in (*PRICES, "volume")}
         self.numbers["value"] = (
             cells.read_optional_numbers(column["value"], "value")
@@ -115,12 +128,15 @@ def _listings(codes: Sequence[str], parts: Sequence[_Part]) -> dict[str, Listing
     }
 
 
-def _reject(table: Table, mapping: Mapping[str, str], lines: NDArray[np.int64], row: int, reason: int) -> Reject:
-    rule = REASONS[reason]
-    column = mapping.get(rule.field)
-    text = table.cell(int(row), column) if column else ""
-    shown = text.replace("\0", "\ufffd")[:VALUE_SHOWN_MAX]
-    return Reject(int(lines[row]), rule.field, shown, rule.reason if text.strip() else "missing")
+def rejects_of(table: Table, mapping: Mapping[str, str], kept: Kept, reasons: Sequence[Rule]) -> Iterator[Reject]:
+    """The first rejected rows with their line, the text of the field and why."""
+    lines = table.lines
+    for row, reason in zip(kept.rejected[:REJECTS_KEPT_MAX], kept.reason, strict=False):
+        rule = reasons[reason]
+        column = mapping.get(rule.field)
+        text = table.cell(int(row), column) if column else ""
+        shown = text.replace("\0", "\ufffd")[:VALUE_SHOWN_MAX]
+        yield Reject(int(lines[row]), rule.field, shown, rule.reason if text.strip() else "missing")
 
 
 def _notes(codes: Sequence[str], parts: Sequence[_Part], mapping: Mapping[str, str]) -> tuple[str, ...]:

@@ -56,6 +56,20 @@ BARS = Layout(
     required=("symbol", "date", "open", "high", "low", "close", "volume"),
 )
 
+# The moment stands in one column (`time`, or a `date` that has times), or as a day and a time of day in two.
+MINUTES = Layout(
+    kind="minutes",
+    names={
+        "symbol": BARS.names["symbol"],
+        "time": (
+            "ts", "timestamp", "datetime", "time", "openedat", "opentime", "일시", "시각", "시간",
+            "체결시간", "체결시각",
+        ),
+        **{name: known for name, known in BARS.names.items() if name != "symbol"},
+    },
+    required=("symbol", "open", "high", "low", "close", "volume"),
+)  # fmt: skip
+
 SYMBOLS = Layout(
     kind="symbols",
     names={
@@ -124,6 +138,26 @@ INDEX = Layout(
         "market_cap": (*_MARKET_CAP, "상장시가총액"),
     },
     required=("index", "date", "close"),
+)
+
+
+MARKET_FLOWS = Layout(
+    kind="market-flows",
+    names={
+        "market": _MARKET,
+        "date": _DATE,
+        "individual_value": ("individualvalue", "individual", "개인"),
+        "foreign_value": ("foreignvalue", "foreign", "외국인", "외국인합계"),
+        "institution_value": ("institutionvalue", "institution", "기관", "기관합계", "기관계"),
+        "other_corp_value": ("othercorpvalue", "othercorp", "기타법인"),
+        "fin_invest_value": ("fininvestvalue", "fininvest", "금융투자"),
+        "insurance_value": ("insurancevalue", "insurance", "보험"),
+        "trust_value": ("trustvalue", "trust", "투신"),
+        "bank_value": ("bankvalue", "bank", "은행"),
+        "other_fin_value": ("otherfinvalue", "otherfin", "기타금융", "기타금융기관"),
+        "pension_value": ("pensionvalue", "pension", "연기금", "연기금등"),
+    },
+    required=("market", "date"),
 )
 
 

@@ -88,7 +88,7 @@ def _rows(columns: Mapping[str, pl.Series], today: date) -> Iterator[_Row | Prob
     dates = {name: values.astype(object) for name, values in days.items()}
     for row, place in enumerate(codes.row.tolist()):
         if place < 0:
-            yield "symbol", "not a code of 1 to 20 letters, digits and .:/_-"
+            yield "symbol", "not a code of 1 to 20 letters, digits and .:/_&-"
             continue
         about = {name: column[row] for name, column in texts.items()}
         on = {name: column[row] for name, column in dates.items()}

@@ -1,10 +1,12 @@
-"""A CSV or Parquet file as a table of text or typed columns, read frame by frame; whatever is wrong with it is a
+"""A CSV, Parquet or XLSX file as a table of text or typed columns, read frame by frame; whatever is wrong with it is a
 BadFile."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,8 @@ FILE_BYTES_MAX = 2 * 2**30  # held in memory while it is read, so that it cannot
 ROWS_MAX = 20_000_000  # about 3 GB of columns
 COLUMNS_MAX = 10_000
 _PARQUET = b"PAR1"
+_ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
 
 
 class Table(Protocol):
@@ -47,11 +51,13 @@ def open_table(path: Path) -> tuple[Table, str]:
     """The table in a file and the file's sha256."""
     content = _load(path)
     digest = hashlib.sha256(content).hexdigest()
+    if content[:2] == _GZIP:
+        content = _unpack(path, content)
     is_parquet = content[:4] == _PARQUET
     if not is_parquet and path.suffix.lower() in (".parquet", ".pq"):
         raise BadFile(f"{path.name} is not a Parquet file (it does not begin with PAR1)", field="file")
     try:
-        table: Table = _open_parquet(content) if is_parquet else _open_csv(content)
+        table: Table = _open_parquet(content) if is_parquet else _open_text_or_sheet(content)
     except BadFile as error:
         raise _named(path, error) from None
     if table.rows > ROWS_MAX:
@@ -59,6 +65,20 @@ def open_table(path: Path) -> tuple[Table, str]:
     if table.rows == 0:
         raise BadFile(f"{path.name}: the file has a header and no rows", field="file")
     return table, digest
+
+
+def _unpack(path: Path, content: bytes) -> bytes:
+    """What a gzip file holds, never more than the limit of a file."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            unpacked = file.read(FILE_BYTES_MAX + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        raise BadFile(f"{path.name}: the gzip file is damaged or cut off ({error})", field="file") from None
+    if len(unpacked) > FILE_BYTES_MAX:
+        raise TooLarge(f"{path.name} unpacks to more than {FILE_BYTES_MAX:,} bytes: split it", field="file")
+    if not unpacked:
+        raise BadFile(f"{path.name}: the file is empty", field="file")
+    return unpacked
 
 
 def _named(path: Path, error: BadFile) -> BadFile:
@@ -136,6 +156,14 @@ class CsvTable:
         cells = decode_record(self.content, self.shape, int(self.records[row]))
         index = self.names.index(column)
         return cells[index] if index < len(cells) else ""
+
+
+def _open_text_or_sheet(content: bytes) -> Table:
+    if content[:4] != _ZIP:
+        return _open_csv(content)
+    from ralph.brokers.files.sheets import open_sheet
+
+    return open_sheet(content)
 
 
 def _open_csv(content: bytes) -> CsvTable:

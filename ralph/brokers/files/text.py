@@ -84,9 +84,7 @@ def _pairs(bounds: IntArray, at: IntArray) -> Iterator[tuple[int, int]]:
 
 
 def _refuse_other_formats(magic: bytes, content: memoryview) -> None:
-    if magic[:4] == b"PK\x03\x04":
-        raise BadFile("this is an Excel workbook or zip file: save the sheet as CSV (UTF-8), or unpack it")
-    if magic[:2] == b"\x1f\x8b" or magic[:4] == b"\x28\xb5\x2f\xfd":
+    if magic[:4] == b"\x28\xb5\x2f\xfd":
         raise BadFile("the file is compressed: unpack it first")
     if b"\0" in bytes(content[:4096]):
         raise BadFile("the file is neither CSV text nor Parquet (it holds zero bytes); CSV must be UTF-8 or CP949")
