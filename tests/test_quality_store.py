@@ -229,7 +229,7 @@ async def test_the_limit_of_the_day_holds_between_files(connection: asyncpg.Conn
     """Bars of one file among those of another, around 2015-06-15: the flags are those of both files in one."""
     days = np.arange(np.datetime64("2015-06-08"), np.datetime64("2015-06-20"))
     steps = np.where(np.arange(days.size) % 2, 1.2, 1 / 1.2)
-    close = 100.0 * np.cumprod(steps.astype(np.float64))
+    close = (100.0 * np.cumprod(steps)).astype(np.float64)
     listings = (Listing(Symbol("005930")), Listing(Symbol("AAPL")))
     every = np.tile(np.arange(days.size), 2)
     whole = BarColumns(
