@@ -93,8 +93,13 @@ BEGIN
     -- Chunks make themselves, and go by drop_chunks.
     CREATE OR REPLACE FUNCTION ensure_daily_partition(year integer) RETURNS void LANGUAGE sql AS '';
     CREATE OR REPLACE FUNCTION ensure_minute_partition(month date) RETURNS void LANGUAGE sql AS '';
-    CREATE OR REPLACE FUNCTION drop_partitions(bars regclass, before date) RETURNS integer LANGUAGE sql
-        AS 'SELECT count(*)::integer FROM drop_chunks(bars, older_than => before)';
+    CREATE OR REPLACE FUNCTION drop_partitions(bars regclass, before date) RETURNS integer LANGUAGE plpgsql AS $drop$
+    BEGIN
+        IF bars = 'bars_minute'::regclass THEN
+            RETURN (SELECT count(*) FROM drop_chunks(bars, older_than => before::timestamptz));
+        END IF;
+        RETURN (SELECT count(*) FROM drop_chunks(bars, older_than => before));
+    END $drop$;
 
     IF NOT compresses THEN
         RETURN 'hypertables, not compressed: the Apache edition';

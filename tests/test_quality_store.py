@@ -228,14 +228,18 @@ def test_a_limit_in_years_has_a_day_in_every_year(day: date) -> None:
 async def test_the_limit_of_the_day_holds_between_files(connection: asyncpg.Connection) -> None:
     """Bars of one file among those of another, around 2015-06-15: the flags are those of both files in one."""
     days = np.arange(np.datetime64("2015-06-08"), np.datetime64("2015-06-20"))
-    close = 100 * np.cumprod(np.where(np.arange(days.size) % 2, 1.2, 1 / 1.2))
+    steps = np.where(np.arange(days.size) % 2, 1.2, 1 / 1.2)
+    close = (100.0 * np.cumprod(steps)).astype(np.float64)
     listings = (Listing(Symbol("005930")), Listing(Symbol("AAPL")))
     every = np.tile(np.arange(days.size), 2)
     whole = BarColumns(
         listings,
         np.repeat(np.arange(2, dtype=np.int32), days.size),
         days[every],
-        *(close[every] for _ in range(4)),
+        close[every],
+        close[every],
+        close[every],
+        close[every],
         np.ones(every.size),
         np.full(every.size, np.nan),
         np.zeros(every.size, dtype=np.uint8),
