@@ -46,6 +46,12 @@ class EmbeddedConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     check_interval_s: float = 1.0
 
 
+class AdjustmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """auto: found splits and bonus issues on which two sources agree are confirmed without asking."""
+
+    auto: bool = False
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -60,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogConfig = LogConfig()
     limits: LimitsConfig = LimitsConfig()
     embedded: EmbeddedConfig = EmbeddedConfig()
+    adjustment: AdjustmentConfig = AdjustmentConfig()
 
 
 @dataclass(frozen=True)

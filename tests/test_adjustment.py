@@ -53,7 +53,11 @@ def markets(draw: st.DrawFn) -> tuple[BarColumns, tuple[Action, ...]]:
     come, some of Symbols without bars."""
     symbols, sessions = draw(st.integers(1, 5)), draw(st.integers(1, 9))
     states = np.array(
-        draw(st.lists(st.sampled_from([ABSENT, HALT, TRADE, TRADE]), min_size=symbols * sessions, max_size=symbols * sessions))
+        draw(
+            st.lists(
+                st.sampled_from([ABSENT, HALT, TRADE, TRADE]), min_size=symbols * sessions, max_size=symbols * sessions
+            )
+        )
     ).reshape(symbols, sessions)
     flat = draw(st.lists(st.sampled_from([True, True, False]), min_size=states.size, max_size=states.size))
     bars = market(states, np.array(flat).reshape(states.shape), draw(st.integers(0, 9)))
@@ -65,7 +69,9 @@ def markets(draw: st.DrawFn) -> tuple[BarColumns, tuple[Action, ...]]:
         )
     )
     ratios = st.sampled_from([2.0, 5.0, 1.2, 0.1, 1.0 / 3.0, 1.07])
-    actions = [Action(Symbol(f"A{at:02d}"), FIRST_DAY + timedelta(days=on), kind, draw(ratios)) for at, on, kind in keys]
+    actions = [
+        Action(Symbol(f"A{at:02d}"), FIRST_DAY + timedelta(days=on), kind, draw(ratios)) for at, on, kind in keys
+    ]
     return bars, tuple(sorted(actions))
 
 
@@ -167,7 +173,10 @@ def test_one_symbols_bars_adjusted_alone_are_those_of_the_panel(
             if view.traded[column]:
                 traded = known.volume > 0
                 for name in ADJUSTED:
-                    assert getattr(known, name)[traded].tobytes() == view.field(name)[view.first[column] :, column].tobytes()
+                    assert (
+                        getattr(known, name)[traded].tobytes()
+                        == view.field(name)[view.first[column] :, column].tobytes()
+                    )
                 shown = view.flags()[view.first[column] :, column] & ~RAW
                 assert known.flags[traded].tolist() == shown.tolist()
 

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from ralph.api import calendar, health, imports, indicators, lists, login, pages, screens, symbols
+from ralph.api import adjustments, calendar, health, imports, indicators, lists, login, pages, screens, symbols
 from ralph.api.access import Access
 from ralph.api.conditional import Conditional
 from ralph.api.door import Door
@@ -42,7 +42,7 @@ class Parts:
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
-    data = [symbols.router, lists.router, imports.router, calendar.router]
+    data = [symbols.router, lists.router, imports.router, calendar.router, adjustments.router]
     routers = [screens.router, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[

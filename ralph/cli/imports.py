@@ -1,4 +1,4 @@
-"""`ralph import`: bars, symbols, shares, flows and indices from files, and the reports of past imports."""
+"""`ralph import`: bars, symbols, shares, flows, indices and corporate actions from files, and the reports of past imports."""
 
 from __future__ import annotations
 
@@ -74,6 +74,13 @@ def import_flows_command(files: tuple[Path, ...], **options: Any) -> None:
 def import_index_command(files: tuple[Path, ...], **options: Any) -> None:
     """Import daily bars of indices (KOSPI, KOSDAQ, ...) from CSV or Parquet FILES."""
     _import("index", files, adjusted=True, **options)
+
+
+@import_command.command("actions")
+@_file_options
+def import_actions_command(files: tuple[Path, ...], **options: Any) -> None:
+    """Import splits, bonus issues and the like (symbol, date, kind, ratio) from CSV or Parquet FILES."""
+    _import("actions", files, adjusted=False, **options)
 
 
 @import_command.command("list")

@@ -10,16 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ralph.brokers.files import read_bars, read_dated, read_symbols
+from ralph.brokers.files import read_actions, read_bars, read_dated, read_symbols
 from ralph.errors import BadParameter
 from ralph.market.sessions import SEOUL
+from ralph.store.action_files import import_actions
 from ralph.store.database import Database
 from ralph.store.dated import import_dated
 from ralph.store.imports import ImportReport
 from ralph.store.ingest import import_bars
 from ralph.store.master import import_symbols
 
-ImportKind = Literal["bars", "symbols", "shares", "flows", "index"]
+ImportKind = Literal["bars", "symbols", "shares", "flows", "index", "actions"]
 
 Progress = Callable[[str, int, int], None]
 """Told (phase, rows done, rows in all)."""
@@ -51,6 +52,10 @@ async def import_file(
             return await import_bars(
                 connection, order.workspace, bars, adjusted=order.adjusted, dry_run=order.dry_run, progress=progress
             )
+    if order.kind == "actions":
+        actions = await asyncio.to_thread(read_actions, order.path, order.overrides)
+        async with database.acquire() as connection:
+            return await import_actions(connection, order.workspace, actions, dry_run=order.dry_run, progress=progress)
     if order.kind != "symbols":
         read = partial(read_dated, order.path, order.kind, order.overrides, as_of=order.as_of)
         rows = await asyncio.to_thread(read)

@@ -10,7 +10,7 @@ same bits wherever it is made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
@@ -93,9 +93,7 @@ class Steps:
         return factors
 
 
-def steps_of(
-    actions: Sequence[Action], place: Mapping[Symbol, int], columns: IndexArray, panel: PanelRows
-) -> Steps:
+def steps_of(actions: Sequence[Action], place: Mapping[Symbol, int], columns: IndexArray, panel: PanelRows) -> Steps:
     """The steps of these actions in some columns; `place` says in which column of `columns` a Symbol stands."""
     found: list[tuple[int, int, date, float]] = []
     for action in sorted(actions, reverse=True):
@@ -132,11 +130,15 @@ class PanelRows:
 
 def in_effect(actions: Sequence[Action], place: Mapping[Symbol, int], until: np.datetime64) -> IndexArray:
     """The columns of Symbols with an action up to a day, ascending."""
-    columns = {place[action.symbol] for action in actions if action.symbol in place and np.datetime64(action.on) <= until}
+    columns = {
+        place[action.symbol] for action in actions if action.symbol in place and np.datetime64(action.on) <= until
+    }
     return np.array(sorted(columns), dtype=np.int64)
 
 
-def mark_jumps(flags: NDArray[np.uint8], close: FloatArray, first: IndexArray, steps: Steps, until: np.datetime64) -> None:
+def mark_jumps(
+    flags: NDArray[np.uint8], close: FloatArray, first: IndexArray, steps: Steps, until: np.datetime64
+) -> None:
     """Measures the jump at each step anew, over the ratio, where both bars are raw: [k, bars], written in place."""
     grown: dict[tuple[int, int], float] = {}
     for place, row, day, ratio in zip(steps.place.tolist(), steps.row.tolist(), steps.day, steps.ratio, strict=True):

@@ -190,7 +190,9 @@ def _judge(pair: _Pair, shares: _Shares) -> Proposal | None:
     shares_agree = ratio_of_shares is not None and _agree(ratio_of_shares, pair, on)
     if not has_base and around is not None and not shares_agree:
         return None
-    agree = [name for name, says in (("base_price", has_base), ("shares", shares_agree), ("jump", not has_base)) if says]
+    agree = [
+        name for name, says in (("base_price", has_base), ("shares", shares_agree), ("jump", not has_base)) if says
+    ]
     ratio, is_fraction = _snap(pair, ratio_of_shares if shares_agree else None, on)
     if shares_agree:
         confidence = CERTAIN

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.market.adjustment import Action
 from ralph.market.columns import BarColumns
 from ralph.market.flags import JUMP_RATIO, Flag
 from ralph.market.panel import FloatArray
@@ -246,6 +247,16 @@ class FileSymbols(FileRead):
     def __post_init__(self) -> None:
         assert len(self.seen_on) in (0, len(self.listings)), "a day for every row, or none"
         assert self.rows_read == len(self.listings) + self.duplicates + self.rejected, "every row is accounted for"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FileActions(FileRead):
+    """Corporate actions of a file, in order."""
+
+    actions: tuple[Action, ...]
+
+    def __post_init__(self) -> None:
+        assert self.rows_read == len(self.actions) + self.duplicates + self.rejected, "every row is accounted for"
 
 
 def simulated_bars(columns: BarColumns, name: str) -> FileBars:

@@ -31,7 +31,10 @@ from ralph.store.wire import WireColumn, copy_columns
 Progress = Callable[[str, int, int], None]
 """Hears (phase, done, total) in rows; phases are wait, copy, compare, store, done."""
 
-RAW_NOTE = "stored as raw prices: nothing adjusts them yet, so splits and bonus issues stay visible as jumps"
+RAW_NOTE = (
+    "stored as raw prices: confirmed splits and bonus issues adjust them (ralph import actions FILE, or ralph adjustments "
+    "propose to look for some)"
+)
 
 # Hash joins of a whole market's bars stay in memory; the planner's guess for temporary tables is too low without it.
 _SETTINGS = "SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)"

@@ -127,6 +127,18 @@ INDEX = Layout(
 )
 
 
+ACTIONS = Layout(
+    kind="actions",
+    names={
+        "symbol": _SYMBOL,
+        "date": ("effectiveon", "effectivedate", "exdate", "적용일", "권리락일", "변경상장일", *_DATE),
+        "kind": ("kind", "종류", "구분", "사유", "type", "action"),
+        "ratio": ("ratio", "비율", "배수"),
+    },
+    required=("symbol", "date", "kind", "ratio"),
+)
+
+
 def map_columns(layout: Layout, present: Sequence[str], overrides: Mapping[str, str] | None = None) -> dict[str, str]:
     """The column of each field found. An override names a field's column, or leaves a field out with an empty name."""
     given = dict(overrides or {})
