@@ -1,9 +1,10 @@
-"""Back-adjustment: raw bars are divided and multiplied by later actions, and no view knows of an action before its day."""
+"""Back-adjustment: raw bars are divided and multiplied by later actions; no view knows of one before its day."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from panel_bars import assert_same
 
-from ralph.market.adjustment import ADJUSTED, Action
+from ralph.market.adjustment import ADJUSTED, Action, ActionKind
 from ralph.market.append import append
 from ralph.market.capital import Capital
 from ralph.market.columns import BAR_COLUMNS, BarColumns, adjust_bars, build_panel
@@ -23,7 +24,7 @@ from ralph.market.symbol import Listing, Symbol
 
 FIRST_DAY = date(2026, 1, 5)
 ABSENT, HALT, TRADE = 0, 1, 2
-KINDS = ("split", "bonus", "reverse_split")
+KINDS: tuple[ActionKind, ...] = ("split", "bonus", "reverse_split")
 
 
 def market(states: NDArray[np.int64], is_raw: NDArray[np.bool_], seed: int = 0) -> BarColumns:
@@ -52,13 +53,9 @@ def markets(draw: st.DrawFn) -> tuple[BarColumns, tuple[Action, ...]]:
     """Late listings, halts, raw and adjusted bars side by side, several actions of a Symbol, some on one day, some to
     come, some of Symbols without bars."""
     symbols, sessions = draw(st.integers(1, 5)), draw(st.integers(1, 9))
-    states = np.array(
-        draw(
-            st.lists(
-                st.sampled_from([ABSENT, HALT, TRADE, TRADE]), min_size=symbols * sessions, max_size=symbols * sessions
-            )
-        )
-    ).reshape(symbols, sessions)
+    cells = st.sampled_from([ABSENT, HALT, TRADE, TRADE])
+    drawn = draw(st.lists(cells, min_size=symbols * sessions, max_size=symbols * sessions))
+    states = np.array(drawn).reshape(symbols, sessions)
     flat = draw(st.lists(st.sampled_from([True, True, False]), min_size=states.size, max_size=states.size))
     bars = market(states, np.array(flat).reshape(states.shape), draw(st.integers(0, 9)))
     keys = draw(
@@ -150,7 +147,8 @@ def test_a_panel_appended_session_by_session_equals_one_built_from_all_bars(
     for day in days[1:]:
         panel = append(panel, only(bars, bars.day == day), data_version=str(day))
         assert_same(panel, build_panel(only(bars, bars.day <= day), actions=actions))
-        arrays = [*panel.fields.values(), panel.flags, *panel.raw.fields.values(), panel.raw.columns]
+        arrays: list[NDArray[Any]] = [*panel.fields.values(), *panel.raw.fields.values()]
+        arrays += [panel.flags, panel.raw.columns]
         assert not any(array.flags.writeable for array in arrays)
 
 

@@ -1,4 +1,4 @@
-"""`ralph import`: bars, symbols, shares, flows, indices and corporate actions from files, and the reports of past imports."""
+"""`ralph import`: bars, symbols, shares, flows, indices and corporate actions from files; reports of past imports."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class ShownAction(msgspec.Struct, frozen=True):
 
 
 async def find_proposals(database: Database, workspace: str, *, auto: bool) -> Findings:
-    """Searches all raw bars of a workspace and replaces its open proposals; `auto` confirms what two sources agree on."""
+    """Searches all raw bars of a workspace and replaces its open proposals; `auto` confirms where two sources agree."""
     async with database.acquire() as connection:
         bars = await load_columns(connection, workspace)
         capital = await load_capital(connection, workspace, bars.listings)

@@ -1,10 +1,10 @@
 """Back-adjustment: what splits, bonus issues and the like make of the prices and volumes before them.
 
-An action's `ratio` says what one old share becomes: 2 for a split of one into two, 0.1 for ten merged into one, 1.2 for a
-bonus issue of one for five. For a rights issue it is the last close over the base price. Bars as traded (raw) before the
-day of the action are divided by it in price and multiplied by it in volume; traded value stays what it was. Nothing of an
-action is known before its day. The product of several ratios is taken from the newest to the oldest, so that it has the
-same bits wherever it is made.
+An action's `ratio` says what one old share becomes: 2 for a split of one into two, 0.1 for ten merged into one, 1.2 for
+a bonus issue of one for five. For a rights issue it is the last close over the base price. Bars as traded (raw) before
+the day of the action are divided by it in price and multiplied by it in volume; traded value stays what it was. Nothing
+of an action is known before its day. The product of several ratios is taken from the newest to the oldest, so that it
+has the same bits wherever it is made.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def in_effect(actions: Sequence[Action], place: Mapping[Symbol, int], until: np.
 
 
 def mark_jumps(
-    flags: NDArray[np.uint8], close: FloatArray, first: IndexArray, steps: Steps, until: np.datetime64
+    flags: NDArray[np.uint8], close: FloatArray, first: NDArray[np.int32], steps: Steps, until: np.datetime64
 ) -> None:
     """Measures the jump at each step anew, over the ratio, where both bars are raw: [k, bars], written in place."""
     grown: dict[tuple[int, int], float] = {}

@@ -22,8 +22,8 @@ def append(panel: Panel, bars: BarColumns, *, data_version: str) -> Panel:
     """The Panel with one more Session: the same, bit by bit, as `build_panel` of all bars.
 
     `bars` are those of a single Session, newer than all of the Panel; its listings replace those of the same Symbol and
-    add new Symbols. Actions that take effect with it are the Panel's own. Corrections of older bars, and newly confirmed
-    actions, need a rebuild.
+    add new Symbols. Actions that take effect with it are the Panel's own. Corrections of older bars and newly confirmed
+    actions need a rebuild.
     """
     days = np.unique(bars.day)
     assert days.size == 1, "one Session is appended at a time"
@@ -46,8 +46,9 @@ def append(panel: Panel, bars: BarColumns, *, data_version: str) -> Panel:
     )
     if panel.actions:
         grown = replace(grown, raw=_readjust(panel, grown, growth.kept[panel.raw.columns]))
-    for array in (*grown.fields.values(), grown.flags):
-        frozen(array)
+    for field in grown.fields.values():
+        frozen(field)
+    frozen(grown.flags)
     return grown
 
 
@@ -79,7 +80,7 @@ def _readjust(panel: Panel, grown: Panel, were: NDArray[np.int64]) -> Raw:
 def _grow_raw(
     panel: Panel, grown: Panel, columns: NDArray[np.int64], is_new: NDArray[np.bool_], name: str
 ) -> NDArray[np.float64]:
-    """A field as traded with the newest bar behind the older ones: of a new column it is what the Panel holds so far."""
+    """A field as traded, the newest bar behind the older ones; of a new column it is what the Panel holds so far."""
     raw = np.full((columns.size, grown.bar_count), np.nan)
     raw[is_new] = grown.fields[name][:, columns[is_new]].T
     if is_new.all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,8 @@ class BarColumns:
     listings  the Symbols, in order of code
     symbol    int32: index into `listings`
     day       datetime64[D]: the Session
-    open..close  float64, won, back-adjusted unless the flag RAW is set; volume in shares; value in won traded (NaN where
-              the source has none)
+    open..close  float64, won, back-adjusted unless the flag RAW is set; volume in shares; value in won traded (NaN
+              where the source has none)
     flags     uint8: `Flag` bits, and RAW
     """
 
@@ -172,9 +172,9 @@ def adjust_bars(bars: BarColumns, actions: Sequence[Action], until: np.datetime6
     traded = bars.volume > 0
     flags, marked = bars.flags.copy(), bars.flags[traded][np.newaxis].copy()
     trades = replace(steps, row=np.searchsorted(bars.day[traded], days))
-    mark_jumps(marked, bars.close[traded][np.newaxis], np.zeros(1, dtype=np.int64), trades, until)
+    mark_jumps(marked, bars.close[traded][np.newaxis], np.zeros(1, dtype=np.int32), trades, until)
     flags[traded] = marked[0]
-    changed = {name: adjusted(name, getattr(bars, name), factors) for name in ADJUSTED}
+    changed: dict[str, Any] = {name: adjusted(name, getattr(bars, name), factors) for name in ADJUSTED}
     return replace(bars, **changed, flags=flags & ~RAW)
 
 

@@ -37,8 +37,8 @@ AS_OF_BYTES_MAX = 96 << 20
 class Panel:
     """All daily bars of a workspace. Immutable: a new one replaces it, readers keep their reference.
 
-    fields    float64 [bars, symbols] each, adjusted by the actions in effect at the last Session; a column holds the Symbol's traded bars pushed to the end: its newest bar
-              is in the last row, NaN stands above its first
+    fields    float64 [bars, symbols] each, adjusted by the actions in effect at the last Session; a column holds the
+              Symbol's traded bars pushed to the end: its newest bar is in the last row, NaN stands above its first
     rows      int32 [sessions, symbols]: the row of a Symbol's bar of that Session; NO_BAR where it has none,
               HALTED where it has one without trade (volume 0)
     first     int32 [symbols]: the row of a Symbol's first bar (the number of rows where it has none)
@@ -135,7 +135,7 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class _Undone:
-    """Columns that actions after a view's Session have changed in the Panel: their places in its raw bars, which columns
+    """Columns that actions after a view's Session have changed in the Panel: their places in its raw bars, which ones
     they are, and their factors as of the Session [columns, bars]."""
 
     places: NDArray[np.int64]

@@ -1,8 +1,8 @@
 """Splits, bonus issues and the like that nobody told of, found in raw prices, base prices and listed shares. Pure.
 
-Three things speak for an action: a base price that is not the last close, listed shares that change by the same ratio (on
-the day after a split; weeks later after a bonus issue), and an opening beyond the daily limit. Two that agree make a
-proposal certain. Of shares alone nothing is proposed: most issues do not move the base price.
+Three things speak for an action: a base price that is not the last close, listed shares that change by the same ratio
+(on the day after a split; weeks later after a bonus issue), and an opening beyond the daily limit. Two that agree make
+a proposal certain. Of shares alone nothing is proposed: most issues do not move the base price.
 """
 
 from __future__ import annotations
@@ -184,15 +184,13 @@ class _Shares:
 def _judge(pair: _Pair, shares: _Shares) -> Proposal | None:
     """What a pair proposes: nothing where an opening beyond the limit is denied by shares that stay the same."""
     bars, (before_on, on) = pair.bars, pair.days
-    day, has_base = np.datetime64(on, "D"), not np.isnan(pair.base)
+    day, has_base = np.datetime64(on, "D"), not bool(np.isnan(pair.base))
     around = shares.around(int(bars.symbol[pair.at]), day, pair.implied)
     ratio_of_shares = None if around is None else around[1] / around[0]
     shares_agree = ratio_of_shares is not None and _agree(ratio_of_shares, pair, on)
     if not has_base and around is not None and not shares_agree:
         return None
-    agree = [
-        name for name, says in (("base_price", has_base), ("shares", shares_agree), ("jump", not has_base)) if says
-    ]
+    sources = {"base_price": has_base, "shares": shares_agree, "jump": not has_base}
     ratio, is_fraction = _snap(pair, ratio_of_shares if shares_agree else None, on)
     if shares_agree:
         confidence = CERTAIN
@@ -200,7 +198,7 @@ def _judge(pair: _Pair, shares: _Shares) -> Proposal | None:
         confidence = BASE_AND_FRACTION if is_fraction else BASE
     else:
         confidence = JUMP
-    changed_later = around is not None and around[2] - day > np.timedelta64(SHARES_SAME_DAYS, "D")
+    changed_later = around is not None and bool(around[2] - day > np.timedelta64(SHARES_SAME_DAYS, "D"))
     evidence = Evidence(
         before_on=before_on,
         close_before=float(bars.close[pair.before]),
@@ -212,7 +210,7 @@ def _judge(pair: _Pair, shares: _Shares) -> Proposal | None:
         shares_on=None if around is None else around[2].astype(object),
         implied_ratio=pair.implied,
         shares_ratio=ratio_of_shares,
-        agree=tuple(agree),
+        agree=tuple(name for name, says in sources.items() if says),
     )
     kind = _kind(ratio, shares_agree, changed_later, is_fraction) if has_base or shares_agree else "other"
     symbol = bars.listings[int(bars.symbol[pair.at])].symbol

@@ -224,11 +224,13 @@ class FileRead:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FileBars(FileRead):
     """Daily bars of a file, ready to be screened or stored. `lines` int64 [rows]: the line each came from; a Parquet
-    row is counted as if a header were line 1."""
+    row is counted as if a header were line 1. `base` float64 [rows]: the base price in won as traded, NaN where
+    the file does not say it."""
 
     columns: BarColumns
     lines: NDArray[np.int64]
     kind: Literal["bars", "simulated"] = "bars"
+    base: FloatArray | None = None
 
     def __post_init__(self) -> None:
         assert self.rows_read == len(self.columns) + self.duplicates + self.rejected, "every row is accounted for"

@@ -1,4 +1,4 @@
-"""Corporate actions as stored: those confirmed adjust the Panel, proposed ones wait for a person, rejected ones stay so."""
+"""Corporate actions as stored: confirmed ones adjust the Panel, proposed ones wait for a person, rejected ones stay."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ _PROPOSE = """
                                       AND o.kind = a.kind)
              RETURNING a.id
        ), written AS (
-           INSERT INTO corporate_actions AS a (symbol_id, effective_on, kind, ratio, state, origin, confidence, evidence)
+           INSERT INTO corporate_actions AS a (symbol_id, effective_on, kind, ratio, state, origin, confidence,
+                                               evidence)
                 SELECT symbol_id, effective_on, kind, ratio, 'proposed', 'proposal', confidence, evidence::jsonb
                   FROM open
            ON CONFLICT (symbol_id, effective_on, kind)
@@ -203,8 +204,8 @@ async def _refuse_twins(connection: asyncpg.Connection, workspace: str, found: S
             is_twin = other.id != action.id and other.on == action.on
             if is_twin and (other.state == "confirmed" or other.id in chosen):
                 raise BadParameter(
-                    f"{action.symbol} has two adjustments on {action.on}, {action.id} and {other.id}: together they would "
-                    "be applied twice; reject one of them",
+                    f"{action.symbol} has two adjustments on {action.on}, {action.id} and {other.id}: together they "
+                    "would be applied twice; reject one of them",
                     field="ids",
                     accepted="one adjustment of a symbol and day",
                 )

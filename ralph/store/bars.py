@@ -38,7 +38,7 @@ ORDER BY code COLLATE "C"
 # No join and no order: ids of a workspace lie close together and strangers among them are dropped here; merging the
 # yearly partitions by key would cost Postgres more than all the rest.
 _BARS = """
-SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags | (NOT adjusted)::integer << 7,
+SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags | ((NOT adjusted)::integer << 7),
        open, high, low, close, volume, value
   FROM bars_daily
  WHERE symbol_id BETWEEN $1 AND $2
@@ -54,7 +54,7 @@ SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on,
 """
 
 _BARS_OF_SYMBOL = """
-  SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags | (NOT adjusted)::integer << 7,
+  SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags | ((NOT adjusted)::integer << 7),
          open, high, low, close, volume, value
     FROM bars_daily
    WHERE symbol_id = $1

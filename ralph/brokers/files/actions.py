@@ -95,6 +95,6 @@ def _problem(
     if not 1.0 / RATIO_MAX <= ratio <= RATIO_MAX:
         return (
             "ratio",
-            "must be a number from 0.00001 to 100,000: what one old share becomes, 5 for a split of 1 into 5",
+            "must be a number from 0.00001 to 100,000: what one old share becomes",
         )
     return None

@@ -44,7 +44,15 @@ def read_bars(path: Path, overrides: Mapping[str, str] | None, today: date) -> F
         notes=_notes(rows.codes, parts, mapping),
         columns=columns,
         lines=lines[kept.order],
+        base=_base(parts, rows)[kept.order],
     )
+
+
+def _base(parts: Sequence[_Part], rows: RawRows) -> NDArray[np.float64]:
+    """What limits were set from, as the file says it or by the change against it; NaN where it says neither."""
+    base = _end_to_end([part.base for part in parts])
+    change = _end_to_end([part.change for part in parts])
+    return np.where(np.isnan(base), rows.prices["close"] - change, base)
 
 
 class _Part:
@@ -63,6 +71,9 @@ class _Part:
             if "value" in column
             else np.full(frame.height, np.nan)
         )
+        missing = np.full(frame.height, np.nan)
+        self.base = cells.read_numbers(column["base"], "base") if "base" in column else missing
+        self.change = cells.read_numbers(column["change"], "change") if "change" in column else missing
         self.about = {
             name: _last_texts(column[name], symbols.row, len(symbols.codes)) for name in _ABOUT_SYMBOL if name in column
         }

@@ -49,6 +49,8 @@ BARS = Layout(
             "amount",
             "acctrdval",
         ),
+        "base": ("base", "baseprice", "기준가", "기준가격"),
+        "change": ("change", "대비", "전일대비", "cmpprevddprc"),
         "name": _NAME,
         "market": _MARKET,
         "sector": _SECTOR,
