@@ -49,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "prices.csv").write_text(PRICES)
     pl.read_csv(place / "prices.csv", try_parse_dates=True).write_parquet(place / "prices.parquet")
     (place / "names.csv").write_text("종목코드,종목명,시장구분\n005930,삼성전자,KOSPI\n")
+    (place / "actions.csv").write_text("symbol,date,kind,ratio\n005930,2026-05-04,split,5\n")
     return place
 
 

@@ -56,7 +56,7 @@ class Decided(msgspec.Struct, frozen=True):
 async def list_page(
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
-    state: FromQuery[State | None] = None,
+    wanted: Annotated[State | None, QueryParameter(query="state", description="Only these.")] = None,
     symbol: FromQuery[str | None] = None,
     cursor: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
@@ -69,7 +69,7 @@ async def list_page(
     code = symbol.upper() if symbol else None
     async with database.acquire() as connection:
         found = await list_actions(
-            connection, panel.workspace, state=state, symbol=code, limit=limit + 1, before=cursor
+            connection, panel.workspace, state=wanted, symbol=code, limit=limit + 1, before=cursor
         )
     more = found[limit - 1].id if len(found) > limit else None
     return AdjustmentPage(panel.workspace, panel.simulated, found[:limit], more)

@@ -129,7 +129,9 @@ async def list_bars(
             daily = await load_bars(connection, panel.workspace, symbol)
             through = min(newest, until or date.max)
             actions = await confirmed_actions(connection, panel.workspace, symbol)
-            frames = _day_frames(adjust_bars(daily, actions, _day(through, newest)), frame, through, calendar)
+            last = max([_day(newest, newest), *daily.day[-1:]])  # the Panel may be behind what is stored
+            adjusted = adjust_bars(daily, actions, min(last, _day(until, date.max)))
+            frames = _day_frames(adjusted, frame, through, calendar)
     ends_on = frames.session if frames.last_day is None else frames.last_day
     first = int(np.searchsorted(ends_on, _day(since, date.min)))
     end = int(np.searchsorted(frames.session, _day(until, date.max) + 1))
