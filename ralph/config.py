@@ -63,6 +63,12 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     import_runs_days: int = 365
 
 
+class AdjustmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """auto: found splits and bonus issues on which two sources agree are confirmed without asking."""
+
+    auto: bool = False
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -79,6 +85,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embedded: EmbeddedConfig = EmbeddedConfig()
     quality: QualityConfig = QualityConfig()
     retention: RetentionConfig = RetentionConfig()
+    adjustment: AdjustmentConfig = AdjustmentConfig()
 
 
 @dataclass(frozen=True)

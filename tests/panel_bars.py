@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 import numpy as np
 
+from ralph.market.adjustment import ADJUSTED
 from ralph.market.columns import BAR_COLUMNS, BarColumns
 from ralph.market.panel import FIELDS, Panel
 from ralph.market.symbol import Listing
@@ -45,6 +46,9 @@ def assert_same(panel: Panel, other: Panel) -> None:
     assert panel.listings == other.listings
     pairs = {name: (getattr(panel, name), getattr(other, name)) for name in ("sessions", "rows", "first", "flags")}
     pairs |= {name: (panel.fields[name], other.fields[name]) for name in FIELDS}
+    assert panel.actions == other.actions
+    pairs["raw"] = (panel.raw.columns, other.raw.columns)
+    pairs |= {f"raw {name}": (panel.raw.fields[name], other.raw.fields[name]) for name in ADJUSTED}
     for name, (one, two) in pairs.items():
         assert (one.dtype, one.shape) == (two.dtype, two.shape), name
         assert one.tobytes() == two.tobytes(), name

@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "minutes.csv").write_text("종목코드,일시,시가,고가,저가,종가,거래량\n005930,2026-05-04 09:00,1,1,1,1,1\n")
     (place / "market_flows.csv").write_text("시장,일자,개인,외국인,기관\nKOSPI,2026-05-04,-30,10,20\n")
     (place / "names.csv").write_text("종목코드,종목명,시장구분\n005930,삼성전자,KOSPI\n")
+    (place / "actions.csv").write_text("symbol,date,kind,ratio\n005930,2026-05-04,split,5\n")
     return place
 
 

@@ -19,7 +19,7 @@ from ralph import screens
 from ralph.api.problems import PROBLEMS
 from ralph.errors import DataNotFound, UnknownSymbol
 from ralph.market.calendar import SEOUL, Calendar
-from ralph.market.columns import BarColumns
+from ralph.market.columns import BarColumns, adjust_bars
 from ralph.market.flags import Flag
 from ralph.market.grid import clock_grid, seconds
 from ralph.market.minutes import MINUTE, MinuteColumns, resample_minutes
@@ -27,6 +27,7 @@ from ralph.market.resampling import Days, resample_days
 from ralph.market.symbol import Listing, parse_symbol
 from ralph.market.ticks import LIMITS, board_of
 from ralph.market.timeframes import Timeframe, parse_timeframe
+from ralph.store.actions import confirmed_actions
 from ralph.store.bars import load_bars, load_minutes
 from ralph.store.database import Database
 from ralph.store.markets import Markets
@@ -126,7 +127,11 @@ async def list_bars(
             frames = _minute_frames(minutes, frame, newest, calendar)
         else:
             daily = await load_bars(connection, panel.workspace, symbol)
-            frames = _day_frames(daily, frame, min(newest, until or date.max), calendar)
+            through = min(newest, until or date.max)
+            actions = await confirmed_actions(connection, panel.workspace, symbol)
+            last = max([_day(newest, newest), *daily.day[-1:]])  # the Panel may be behind what is stored
+            adjusted = adjust_bars(daily, actions, min(last, _day(until, date.max)))
+            frames = _day_frames(adjusted, frame, through, calendar)
     ends_on = frames.session if frames.last_day is None else frames.last_day
     first = int(np.searchsorted(ends_on, _day(since, date.min)))
     end = int(np.searchsorted(frames.session, _day(until, date.max) + 1))

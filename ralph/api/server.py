@@ -10,7 +10,20 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from ralph.api import calendar, exports, health, imports, indicators, lists, login, pages, quality, screens, symbols
+from ralph.api import (
+    adjustments,
+    calendar,
+    exports,
+    health,
+    imports,
+    indicators,
+    lists,
+    login,
+    pages,
+    quality,
+    screens,
+    symbols,
+)
 from ralph.api.access import Access
 from ralph.api.conditional import Conditional
 from ralph.api.door import Door
@@ -42,7 +55,8 @@ class Parts:
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
-    data = [symbols.router, lists.router, imports.router, exports.router, calendar.router, quality.router]
+    files = [imports.router, exports.router, adjustments.router]
+    data = [symbols.router, lists.router, *files, calendar.router, quality.router]
     routers = [screens.router, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[

@@ -1,4 +1,4 @@
-"""`ralph import`: bars, minutes, symbols, shares, flows and indices from files, and the reports of past imports."""
+"""`ralph import`: bars, minutes, symbols, shares, flows, indices and corporate actions; reports of past imports."""
 
 from __future__ import annotations
 
@@ -96,6 +96,13 @@ def import_market_flows_command(files: tuple[Path, ...], **options: Any) -> None
 def import_index_command(files: tuple[Path, ...], **options: Any) -> None:
     """Import daily bars of indices (KOSPI, KOSDAQ, ...) from FILES or folders."""
     _import("index", files, adjusted=True, **options)
+
+
+@import_command.command("actions")
+@_file_options
+def import_actions_command(files: tuple[Path, ...], **options: Any) -> None:
+    """Import splits, bonus issues and the like (symbol, date, kind, ratio) from CSV or Parquet FILES."""
+    _import("actions", files, adjusted=False, **options)
 
 
 @import_command.command("list")

@@ -10,14 +10,18 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.market.adjustment import Action, ActionKind
 from ralph.market.columns import BarColumns
 from ralph.market.dated import DatedKind, DatedRows, FileDated, simulated_rows
 from ralph.market.rules import simulated_bars
 from ralph.market.sessions import last_completed_session
 from ralph.simulator.market import COMPANIES, SEED, simulate_market
 from ralph.simulator.tables import SimulatedMarket
+from ralph.simulator.truth import Truth
+from ralph.store.action_files import write_actions
 from ralph.store.database import Database
 from ralph.store.dated import import_dated
+from ralph.store.imports import lock_workspace
 from ralph.store.ingest import Progress, import_bars
 from ralph.store.symbols import ensure_symbols
 
@@ -30,8 +34,6 @@ Array: TypeAlias = NDArray[Any]
 
 _IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM bars_daily)"
 
-_DEMO_ID = "SELECT id FROM workspaces WHERE name = $1"
-
 
 async def fill_demo(database: Database, say: Callable[[str], None], progress: Progress) -> None:
     """Simulate and store the demo market, unless the database has bars of any workspace already."""
@@ -42,10 +44,14 @@ async def fill_demo(database: Database, say: Callable[[str], None], progress: Pr
         progress("simulate", 0, 0)
         market = await asyncio.to_thread(_simulate)
         # The bars come last: a start that is interrupted before them begins again, and storing twice changes nothing.
-        await ensure_symbols(connection, await connection.fetchval(_DEMO_ID, DEMO), market.listings)
+        async with connection.transaction():
+            place = await lock_workspace(connection, DEMO)
+            await ensure_symbols(connection, place.id, market.listings)
+            await write_actions(connection, place, simulated_actions(market.truth), "simulator")
         for file in beside_bars(market):
             await import_dated(connection, DEMO, file, progress=progress)
-        report = await import_bars(connection, DEMO, simulated_bars(market.bars, NAME), progress=progress)
+        bars = simulated_bars(market.bars_raw, NAME)
+        report = await import_bars(connection, DEMO, bars, adjusted=False, progress=progress)
         say(f"✓ {NAME}: {report.stored:,} bars — invented companies, not real prices")
 
 
@@ -105,3 +111,9 @@ def _stacked(kind: DatedKind, days: Mapping[str, Array], numbers: Mapping[str, M
     names = next(iter(numbers.values()))
     joined = {name: np.concatenate([numbers[series][name] for series in days]) for name in names}
     return _file(kind, list(days), key, np.concatenate(list(days.values())), joined)
+
+
+def simulated_actions(truth: Truth) -> list[Action]:
+    """The simulated splits, reverse splits and bonus issues as actions."""
+    kinds: dict[str, ActionKind] = {"split": "split", "reverse": "reverse_split", "bonus": "bonus"}
+    return [Action(each.symbol, each.on, kinds[each.kind], each.ratio) for each in truth.actions]

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ralph.brokers.files import read_bars, read_dated, read_minutes, read_symbols
+from ralph.brokers.files import read_actions, read_bars, read_dated, read_minutes, read_symbols
 from ralph.errors import BadFile, BadParameter, BadRequest, TooLarge
 from ralph.market.dated import DatedKind
 from ralph.market.sessions import SEOUL
+from ralph.store.action_files import import_actions
 from ralph.store.database import Database
 from ralph.store.dated import import_dated
 from ralph.store.imports import ImportReport
@@ -21,7 +22,7 @@ from ralph.store.ingest import import_bars
 from ralph.store.master import import_symbols
 from ralph.store.minutes import import_minutes
 
-ImportKind = Literal["bars", "minutes", "symbols", "shares", "flows", "market-flows", "index"]
+ImportKind = Literal["bars", "minutes", "symbols", "shares", "flows", "market-flows", "index", "actions"]
 
 ENDINGS = (".csv", ".csv.gz", ".txt", ".parquet", ".xlsx")
 """What the files of a folder end with that are imported; a text file holds CSV."""
@@ -100,6 +101,10 @@ async def import_file(
             return await import_symbols(
                 connection, order.workspace, symbols, as_of=order.as_of, dry_run=order.dry_run, progress=progress
             )
+    if order.kind == "actions":
+        actions = await asyncio.to_thread(read_actions, order.path, order.overrides)
+        async with database.acquire() as connection:
+            return await import_actions(connection, order.workspace, actions, dry_run=order.dry_run, progress=progress)
     said: Any = {"adjusted": order.adjusted, "dry_run": order.dry_run, "progress": progress}
     if order.kind == "minutes":
         minutes = await asyncio.to_thread(read_minutes, order.path, order.overrides, timezone=order.timezone)

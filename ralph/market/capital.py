@@ -43,13 +43,16 @@ class Capital:
         return last
 
 
-def market_caps(capital: Capital, day: np.datetime64, close: FloatArray, close_then: FloatArray) -> FloatArray:
+def market_caps(
+    capital: Capital, day: np.datetime64, close: FloatArray, close_then: FloatArray, shares_grown: FloatArray
+) -> FloatArray:
     """Market caps in won as of a day, NaN where nothing tells: [symbols].
 
     The cap stored for the day; else the newest stored one, grown as the price has since, so that a split between the
     two does no harm; else listed shares x close.
 
     close       each Symbol's newest close, close_then its close when its newest statement was made; NaN where none
+    shares_grown  what a share of then has become by the day: splits and the like between the two
     """
     last = capital.last(day, close.size)
     caps = np.full(close.size, np.nan)
@@ -58,7 +61,7 @@ def market_caps(capital: Capital, day: np.datetime64, close: FloatArray, close_t
         at = last[known]
         stored, shares = capital.market_cap[at], capital.shares[at]
         grown = stored * (close[known] / close_then[known])
-        counted = shares * close[known]
+        counted = shares * shares_grown[known] * close[known]
         caps[known] = np.where(capital.day[at] == day, stored, grown)
         caps[known] = np.where(np.isnan(caps[known]), counted, caps[known])
     return caps

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.market.adjustment import (
+    ADJUSTED,
+    Action,
+    PanelRows,
+    Raw,
+    Steps,
+    adjusted,
+    in_effect,
+    mark_jumps,
+    steps_of,
+)
+from ralph.market.flags import RAW
 from ralph.market.panel import FIELDS, HALTED, NO_BAR, FloatArray, IntArray, Panel
 from ralph.market.symbol import Listing
 
@@ -24,8 +37,9 @@ class BarColumns:
     listings  the Symbols, in order of code
     symbol    int32: index into `listings`
     day       datetime64[D]: the Session
-    open..close  float64, won, back-adjusted; volume in shares; value in won traded (NaN where the source has none)
-    flags     uint8: `Flag` bits
+    open..close  float64, won, back-adjusted unless the flag RAW is set; volume in shares; value in won traded (NaN
+              where the source has none)
+    flags     uint8: `Flag` bits, and RAW
     """
 
     listings: tuple[Listing, ...]
@@ -50,15 +64,16 @@ class BarColumns:
 def build_panel(
     bars: BarColumns,
     *,
+    actions: Sequence[Action] = (),
     workspace: str = "file",
     simulated: bool = False,
     data_version: str = "0",
 ) -> Panel:
     """The Panel of these bars, which may come in any order. The dates present are the Sessions.
 
-    Bars without trade (volume 0) are compacted away.
+    Bars without trade (volume 0) are compacted away; raw ones are adjusted by the actions.
     """
-    layout = Layout(bars)
+    layout = Layout(bars, actions)
     return Panel(
         listings=bars.listings,
         sessions=layout.sessions,
@@ -69,14 +84,17 @@ def build_panel(
         workspace=workspace,
         simulated=simulated,
         data_version=data_version,
+        actions=layout.actions,
+        raw=layout.raw,
     )
 
 
 class Layout:
     """Where each of these bars stands in their Panel; fields are made one at a time, for who stores them so."""
 
-    def __init__(self, bars: BarColumns) -> None:
+    def __init__(self, bars: BarColumns, actions: Sequence[Action] = ()) -> None:
         symbols = len(bars.listings)
+        self.actions = tuple(sorted(actions))
         self._bars = bars
         self._traded = bars.volume > 0
         column = bars.symbol[self._traded]
@@ -94,20 +112,70 @@ class Layout:
         self._place = rows[session, column].astype(np.int64)
         self._place *= symbols
         self._place += column
+        self.raw, self._raw_flags, self._steps = self._find_raw()
 
     def field(self, name: str) -> FloatArray:
         """A field [bars, symbols], NaN above each Symbol's first bar."""
         values = self._bars.value_traded() if name == "value" else getattr(self._bars, name)
-        return self._spread(values, np.nan)
+        spread = self._spread(values, np.nan)
+        if name in ADJUSTED and self.raw.columns.size:
+            factors = self._steps.factors(self._raw_flags & RAW > 0, self.sessions[-1])
+            spread[:, self.raw.columns] = adjusted(name, self.raw.fields[name], factors).T
+        return frozen(spread)
 
     def flags(self) -> NDArray[np.uint8]:
         """The flags [bars, symbols], 0 above each Symbol's first bar."""
-        return self._spread(self._bars.flags, 0)
+        spread = self._spread(self._bars.flags, 0)
+        if self.raw.columns.size:
+            flags = self._raw_flags.copy()
+            first = self.first[self.raw.columns]
+            mark_jumps(flags, self.raw.fields["close"], first, self._steps, self.sessions[-1])
+            spread[:, self.raw.columns] = flags.T
+        return frozen(spread)
+
+    def _find_raw(self) -> tuple[Raw, NDArray[np.uint8], Steps]:
+        """The raw bars that actions change, their flags as they came, and where the actions cut them."""
+        bars, (height, symbols) = self._bars, self._shape
+        place = {listing.symbol: column for column, listing in enumerate(bars.listings)}
+        acted = in_effect(self.actions, place, self.sessions[-1]) if self.sessions.size else np.empty(0, np.int64)
+        is_acted = np.zeros(symbols, dtype=np.bool_)
+        is_acted[acted] = True
+        at = np.flatnonzero(self._traded & is_acted[bars.symbol]) if acted.size else np.empty(0, np.int64)
+        columns = np.unique(bars.symbol[at[bars.flags[at] & RAW > 0]]).astype(np.int64)
+        at = at[np.isin(bars.symbol[at], columns)]
+        cell = self._place[np.searchsorted(np.flatnonzero(self._traded), at)] if at.size else at
+        rank, row = np.searchsorted(columns, bars.symbol[at]), cell // max(symbols, 1)
+        fields = {name: np.full((columns.size, height), np.nan) for name in ADJUSTED}
+        for name, values in fields.items():
+            values[rank, row] = getattr(bars, name)[at]
+            frozen(values)
+        flags = np.zeros((columns.size, height), dtype=np.uint8)
+        flags[rank, row] = bars.flags[at]
+        ranks = {bars.listings[column].symbol: at_raw for at_raw, column in enumerate(columns.tolist())}
+        steps = steps_of(self.actions, ranks, columns, PanelRows(self.sessions, self.rows, height))
+        return Raw(frozen(columns), fields), flags, steps
 
     def _spread(self, values: NDArray[Number], empty: float) -> NDArray[Number]:
         spread = np.full(self._shape, empty, dtype=values.dtype)
         spread.ravel()[self._place] = values[self._traded]
-        return frozen(spread)
+        return spread
+
+
+def adjust_bars(bars: BarColumns, actions: Sequence[Action], until: np.datetime64) -> BarColumns:
+    """One Symbol's bars by day, halted ones among them, as known on a day: raw ones adjusted, RAW taken off."""
+    known = sorted((action for action in actions if np.datetime64(action.on) <= until), reverse=True)
+    days = np.array([action.on for action in known], dtype="datetime64[D]")
+    ratios = np.array([action.ratio for action in known], dtype=np.float64)
+    nowhere = np.zeros(len(known), dtype=np.int64)
+    steps = Steps(nowhere, np.searchsorted(bars.day, days), days, ratios)
+    factors = steps.factors((bars.flags & RAW > 0)[np.newaxis], until)[0]
+    traded = bars.volume > 0
+    flags, marked = bars.flags.copy(), bars.flags[traded][np.newaxis].copy()
+    trades = replace(steps, row=np.searchsorted(bars.day[traded], days))
+    mark_jumps(marked, bars.close[traded][np.newaxis], np.zeros(1, dtype=np.int32), trades, until)
+    flags[traded] = marked[0]
+    changed: dict[str, Any] = {name: adjusted(name, getattr(bars, name), factors) for name in ADJUSTED}
+    return replace(bars, **changed, flags=flags & ~RAW)
 
 
 def sorted_bars(bars: BarColumns) -> BarColumns:

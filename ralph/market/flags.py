@@ -18,6 +18,9 @@ class Flag(IntFlag):
     JUMP = 4  # |close / previous traded close - 1| beyond the price limit
 
 
+RAW = np.uint8(128)
+"""Beside the flags of a bar that was read from the store: its prices are as traded, and actions adjust them."""
+
 ANOMALY = Flag.INCONSISTENT | Flag.JUMP
 """The flags that mark a screen's match as an anomaly."""
 

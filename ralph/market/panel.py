@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import TypeVar
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import DataNotFound
+from ralph.market.adjustment import ADJUSTED, Action, PanelRows, Raw, Steps, adjusted, steps_of
 from ralph.market.beside import BESIDE_FIELDS, FLOW_FIELDS, KOSDAQ, Beside, Place, spread_flow, spread_index
 from ralph.market.capital import Capital, market_caps
+from ralph.market.flags import RAW
 from ralph.market.roster import Roster
 from ralph.market.symbol import Listing, Symbol
 
@@ -36,14 +38,16 @@ AS_OF_BYTES_MAX = 96 << 20
 class Panel:
     """All daily bars of a workspace. Immutable: a new one replaces it, readers keep their reference.
 
-    fields    float64 [bars, symbols] each; a column holds the Symbol's traded bars pushed to the end: its newest bar
-              is in the last row, NaN stands above its first
+    fields    float64 [bars, symbols] each, adjusted by the actions in effect at the last Session; a column holds the
+              Symbol's traded bars pushed to the end: its newest bar is in the last row, NaN stands above its first
     rows      int32 [sessions, symbols]: the row of a Symbol's bar of that Session; NO_BAR where it has none,
               HALTED where it has one without trade (volume 0)
     first     int32 [symbols]: the row of a Symbol's first bar (the number of rows where it has none)
-    flags     uint8 [bars, symbols]: `Flag` bits of each bar
+    flags     uint8 [bars, symbols]: `Flag` bits of each bar, and RAW
     capital   listed shares and market caps, as far as they are known
     beside    flows and index closes, spread over the bars when they are first asked for
+    actions   the confirmed actions of the workspace in order, also those to come
+    raw       the bars as traded of the columns that actions changed
     """
 
     listings: tuple[Listing, ...]
@@ -57,6 +61,8 @@ class Panel:
     data_version: str = "0"
     capital: Capital = field(default_factory=Capital.none)
     beside: Beside = field(default_factory=Beside)
+    actions: tuple[Action, ...] = ()
+    raw: Raw = field(default_factory=Raw.none)
     _views: dict[int, View] = field(default_factory=dict, repr=False, init=False)
     _flows: dict[str, FloatArray] = field(default_factory=dict, repr=False, init=False)
 
@@ -79,6 +85,12 @@ class Panel:
     def roster(self) -> Roster:
         """Who was listed when, and where."""
         return Roster(self.listings)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Where actions cut the columns of `raw`."""
+        place = {self.symbols[column]: at for at, column in enumerate(self.raw.columns.tolist())}
+        return steps_of(self.actions, place, self.raw.columns, PanelRows(self.sessions, self.rows, self.bar_count))
 
     @cached_property
     def listed_from(self) -> IntArray:
@@ -138,8 +150,18 @@ class Panel:
         raise DataNotFound(f"no data on {day}: {when} {latest}{newest}", field="as_of", accepted=str(latest))
 
 
+@dataclass(frozen=True, eq=False)
+class _Undone:
+    """Columns that actions after a view's Session have changed in the Panel: their places in its raw bars, which ones
+    they are, and their factors as of the Session [columns, bars]."""
+
+    places: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    factors: FloatArray
+
+
 class View:
-    """A Panel as of one Session: nothing after it is visible.
+    """A Panel as of one Session: nothing after it is visible, and prices are those adjusted by what was known by then.
 
     Columns are aligned so that the Session's bar of every Symbol that traded stands in the last row. Symbols that did
     not trade on it have no rows (`first` equals `height`): what their columns hold is not to be read, as it is NaN in
@@ -166,7 +188,9 @@ class View:
         if self.is_whole:
             return 0
         flags = 0 if self._flags is None else self._flags.nbytes
-        return flags + sum(array.nbytes for array in list(self._fields.values()))
+        undone = self.__dict__.get("_undone")  # only once it was asked for
+        factors = 0 if undone is None else undone.factors.nbytes
+        return factors + flags + sum(array.nbytes for array in list(self._fields.values()))
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:
@@ -188,21 +212,49 @@ class View:
         last = panel.capital.last(day, symbols)
         said = panel.capital.day[last] if panel.capital.day.size else np.full(symbols, day)
         then = np.where(last >= 0, np.searchsorted(panel.sessions, said, side="right") - 1, self.index)
-        return market_caps(panel.capital, day, self._closes(np.full(symbols, self.index)), self._closes(then))
+        closes = self._closes(np.full(symbols, self.index)), self._closes(then)
+        return market_caps(panel.capital, day, *closes, self._shares_grown(said))
+
+    def _shares_grown(self, said: NDArray[np.datetime64]) -> FloatArray:
+        """What a share of each Symbol's day has become by the Session: [symbols]."""
+        grown = np.ones(said.size)
+        for action in reversed(self.panel.actions):
+            column = self.panel.columns.get(action.symbol)
+            if column is not None and action.on <= self.on and said[column] < np.datetime64(action.on):
+                grown[column] *= action.ratio
+        return grown
 
     def _closes(self, session: NDArray[np.int64]) -> FloatArray:
         """Each Symbol's newest close up to a Session of its own (its index, -1 where before all): [symbols]."""
         panel = self.panel
-        closes = np.full(session.size, np.nan)
+        rows = np.full(session.size, NO_BAR)
         asked = np.flatnonzero(session >= panel.listed_from)  # all others have no bar by then
         at = session[asked]
         while asked.size:
             row = panel.rows[at, asked]
             found = row >= 0
-            closes[asked[found]] = panel.fields["close"][row[found], asked[found]]
+            rows[asked[found]] = row[found]
             remains = ~found & (at > 0)
             asked, at = asked[remains], at[remains] - 1
+        closes = np.full(session.size, np.nan)
+        has_bar = np.flatnonzero(rows >= 0)
+        closes[has_bar] = panel.fields["close"][rows[has_bar], has_bar]
+        undone = self._undone
+        for at_raw, column, factors in zip(undone.places, undone.columns, undone.factors, strict=True):
+            if (row := rows[column]) >= 0:
+                closes[column] = panel.raw.fields["close"][at_raw, row] / factors[row]
         return closes
+
+    @cached_property
+    def _undone(self) -> _Undone:
+        panel, day = self.panel, self.panel.sessions[self.index]
+        steps = panel.steps
+        places = np.unique(steps.place[(steps.day > day) & (steps.day <= panel.sessions[-1])])
+        columns = panel.raw.columns[places]
+        mine = steps.of(np.isin(steps.place, places))
+        is_raw = (panel.flags[:, columns] & RAW).T > 0
+        mine = replace(mine, place=np.searchsorted(places, mine.place))
+        return _Undone(places, columns, mine.factors(is_raw, day))
 
     @property
     def is_whole(self) -> bool:
@@ -216,8 +268,13 @@ class View:
         """
         found = self._fields.get(name)
         if found is None:
-            is_beside = name in BESIDE_FIELDS
-            found = self._gather(self.panel.beside_field(name, self.on) if is_beside else self.panel.fields[name])
+            if name in BESIDE_FIELDS:
+                found = self._gather(self.panel.beside_field(name, self.on))
+            else:
+                found = self._gather(self.panel.fields[name])
+            if name in ADJUSTED and not self.is_whole:
+                self._adjust(name, found)
+            found.flags.writeable = False
             self._fields[name] = found
         return found
 
@@ -225,7 +282,17 @@ class View:
         """`Flag` bits [height, symbols], aligned as the fields are."""
         if self._flags is None:
             self._flags = self._gather(self.panel.flags)
+            self._flags.flags.writeable = False
         return self._flags
+
+    def _adjust(self, name: str, gathered: FloatArray) -> None:
+        """Writes columns that later actions have changed anew, from the bars as traded: dividing back would round."""
+        raw, undone = self.panel.raw.fields[name], self._undone
+        for at_raw, column, factors in zip(undone.places, undone.columns, undone.factors, strict=True):
+            if self.traded[column]:
+                first = self.panel.first[column]
+                bars = slice(first, first + self.height - self.first[column])
+                gathered[self.first[column] :, column] = adjusted(name, raw[at_raw, bars], factors[bars])
 
     def _gather(self, array: NDArray[Number]) -> NDArray[Number]:
         bars, height = self.panel.bar_count, self.height
@@ -236,7 +303,6 @@ class View:
         if self.traded.any():
             self._take(array, gathered)
             gathered[:, ~self.traded] = empty
-        gathered.flags.writeable = False
         return gathered
 
     def _take(self, array: NDArray[Number], gathered: NDArray[Number]) -> None:

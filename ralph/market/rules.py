@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.market.adjustment import Action
 from ralph.market.columns import BarColumns
 from ralph.market.flags import EARLY_JUMP_RATIO, JUMP_RATIO, WIDER_SINCE, Flag
 from ralph.market.panel import FloatArray
@@ -234,11 +235,13 @@ class FileRead:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FileBars(FileRead):
     """Daily bars of a file, ready to be screened or stored. `lines` int64 [rows]: the line each came from; a Parquet
-    row is counted as if a header were line 1."""
+    row is counted as if a header were line 1. `base` float64 [rows]: the base price in won as traded, NaN where
+    the file does not say it."""
 
     columns: BarColumns
     lines: NDArray[np.int64]
     kind: Literal["bars", "simulated"] = "bars"
+    base: FloatArray | None = None
 
     def __post_init__(self) -> None:
         assert self.rows_read == len(self.columns) + self.duplicates + self.rejected, "every row is accounted for"
@@ -257,6 +260,16 @@ class FileSymbols(FileRead):
     def __post_init__(self) -> None:
         assert len(self.seen_on) in (0, len(self.listings)), "a day for every row, or none"
         assert self.rows_read == len(self.listings) + self.duplicates + self.rejected, "every row is accounted for"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FileActions(FileRead):
+    """Corporate actions of a file, in order."""
+
+    actions: tuple[Action, ...]
+
+    def __post_init__(self) -> None:
+        assert self.rows_read == len(self.actions) + self.duplicates + self.rejected, "every row is accounted for"
 
 
 def simulated_bars(columns: BarColumns, name: str) -> FileBars:

@@ -38,7 +38,7 @@ ORDER BY code COLLATE "C"
 # No join and no order: ids of a workspace lie close together and strangers among them are dropped here; merging the
 # yearly partitions by key would cost Postgres more than all the rest.
 _BARS = """
-SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags,
+SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags | ((NOT adjusted)::integer << 7),
        open, high, low, close, volume, value
   FROM bars_daily
  WHERE symbol_id BETWEEN $1 AND $2
@@ -54,7 +54,7 @@ SELECT symbols.id, code, symbols.name, name_en, market, kind, sector, listed_on,
 """
 
 _BARS_OF_SYMBOL = """
-  SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags,
+  SELECT (symbol_id::bigint << 32) | ((session_on - DATE '0001-01-01') << 8) | flags | ((NOT adjusted)::integer << 7),
          open, high, low, close, volume, value
     FROM bars_daily
    WHERE symbol_id = $1
@@ -76,7 +76,8 @@ ORDER BY opened_at
 """
 
 # A row of COPY BINARY: the number of columns, then each value behind its length. No column can be NULL, so that all
-# rows have one size. Symbol, day and flags (8 bits, as in the Panel) travel as one number: every column costs a call.
+# rows have one size. Symbol, day and flags (8 bits, as in the Panel, the highest for raw prices) travel as one number:
+# every column costs a call.
 _PRICES = ("open", "high", "low", "close", "volume", "value")
 _ROW = np.dtype(
     [("count", ">i2"), ("key_length", ">i4"), ("key", ">i8")]
@@ -114,7 +115,7 @@ async def load_unsorted(connection: Connection, workspace: str, since: date = da
 async def load_bars(
     connection: Connection, workspace: str, symbol: Symbol, since: date = date.min, until: date = date.max
 ) -> BarColumns:
-    """One Symbol's daily bars from `since` to `until`, both included; UnknownSymbol where the workspace has none."""
+    """One Symbol's daily bars as stored from `since` to `until`, both included; UnknownSymbol where there is none."""
     record = await _find(connection, workspace, symbol)
     rows = _Rows(_ROOM_SYMBOL)
     await _copy(connection, rows, _BARS_OF_SYMBOL, record["id"], since, until)

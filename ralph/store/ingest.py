@@ -12,6 +12,7 @@ import numpy as np
 
 from ralph.market.columns import BarColumns
 from ralph.market.rules import FileBars, flag_rows
+from ralph.store.base_prices import store_bases
 from ralph.store.imports import (
     REJECTS_SHOWN,
     STATEMENT_S,
@@ -31,7 +32,10 @@ from ralph.store.wire import WireColumn, copy_columns
 Progress = Callable[[str, int, int], None]
 """Hears (phase, done, total) in rows; phases are wait, copy, compare, store, done."""
 
-RAW_NOTE = "stored as raw prices: nothing adjusts them yet, so splits and bonus issues stay visible as jumps"
+RAW_NOTE = (
+    "stored as raw prices: confirmed splits and bonus issues adjust them (ralph import actions FILE; ralph "
+    "adjustments propose to look for some)"
+)
 
 # Hash joins of a whole market's bars stay in memory; the planner's guess for temporary tables is too low without it.
 _SETTINGS = "SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)"
@@ -220,6 +224,8 @@ async def _store(
     source = "simulator" if file_bars.kind == "simulated" else "file"
     written = await connection.fetchrow(_UPDATE, adjusted, *days, source, timeout=STATEMENT_S)
     added = await connection.fetchrow(_INSERT, adjusted, *days, source, timeout=STATEMENT_S)
+    if file_bars.base is not None and not adjusted:
+        await store_bases(connection, columns, file_bars.base, spans.symbol_id, spans.previous_close)
     is_marked = await mark_flags(connection, run_id, is_reflagged)
     progress("store", total, total)
     touched = [row["since"] for row in (written, added) if row["since"] is not None]

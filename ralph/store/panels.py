@@ -31,17 +31,19 @@ from asyncpg import Connection
 from numpy.typing import NDArray
 
 from ralph.errors import Misconfigured, NotFound, NotReady
+from ralph.market.adjustment import ADJUSTED, Action, Raw
 from ralph.market.append import append, each_session
 from ralph.market.capital import Capital
 from ralph.market.columns import BarColumns, Layout
 from ralph.market.panel import FIELDS, Panel
 from ralph.market.symbol import Listing
+from ralph.store.actions import confirmed_actions
 from ralph.store.bars import load_unsorted
 from ralph.store.beside import FOLDER as BESIDE
 from ralph.store.beside import BesideVersion, load_beside, open_beside
 from ralph.store.capital import load_capital
 
-_FORMAT = 2  # raised when the meaning of a file changes; older caches are then rebuilt
+_FORMAT = 3  # raised when the meaning of a file changes; older caches are then rebuilt
 _MANIFEST = "manifest.json"
 _NEW = ".new-"
 _LOCK = ".lock"
@@ -50,7 +52,8 @@ _LOCK_WAIT_S = 300.0  # a rebuild takes seconds; whoever takes longer hangs
 _WRITERS = 2  # threads that make and write fields while Postgres, done with its part, rests
 APPENDED_DAYS_MAX = 31  # calendar days between the older Panel's last Session and the first new one
 _CAPITAL = ("column", "day", "shares", "market_cap")
-_ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS, *(f"capital_{name}" for name in _CAPITAL))
+_RAW = ("raw_columns", *(f"raw_{name}" for name in ADJUSTED))
+_ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS, *(f"capital_{name}" for name in _CAPITAL), *_RAW)
 
 # Versions count up from 0 in every database: what tells two of them apart is the cluster, its timeline (which a
 # restore to an earlier point changes), the database in it and the moment the workspace was made.
@@ -97,6 +100,7 @@ class _Manifest(msgspec.Struct, frozen=True):
     about: _Version
     sizes: dict[str, int]
     listings: tuple[Listing, ...]
+    actions: tuple[Action, ...]
 
 
 class PanelStore:
@@ -140,8 +144,9 @@ class PanelStore:
         if older is None or since is None or not _is_newer(since, older):
             bars = await load_unsorted(connection, workspace)
             capital = await load_capital(connection, workspace, bars.listings)
-            build = partial(self._build, version, Layout(bars), bars.listings, capital)
-            return await asyncio.to_thread(build)
+            actions = await confirmed_actions(connection, workspace)
+            layout = await asyncio.to_thread(Layout, bars, actions)
+            return await asyncio.to_thread(self._build, version, layout, bars.listings, capital)
         bars = await load_unsorted(connection, workspace, since)
         grown = await asyncio.to_thread(_grown, version, older, bars)
         capital = await load_capital(connection, workspace, grown.listings)
@@ -166,6 +171,8 @@ class PanelStore:
             fields={name: arrays[name] for name in FIELDS},
             flags=arrays["flags"],
             capital=Capital(**{name: arrays[f"capital_{name}"] for name in _CAPITAL}),
+            actions=manifest.actions,
+            raw=Raw(arrays["raw_columns"], {name: arrays[f"raw_{name}"] for name in ADJUSTED}),
             workspace=workspace,
             simulated=version.simulated,
             data_version=version.version,
@@ -189,7 +196,7 @@ class PanelStore:
         try:
             _clear(home, target)
             draft = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
-            manifest = _Manifest(format=_FORMAT, about=version, sizes={}, listings=listings)
+            manifest = _Manifest(_FORMAT, version, {}, listings, source.actions)
             written = _write(draft, partial(_array, source, capital), manifest)
             shutil.rmtree(target, ignore_errors=True)
             written.rename(target)
@@ -302,6 +309,9 @@ def _array(source: Layout | Panel, capital: Capital, name: str) -> NDArray[np.ge
     if name.startswith("capital_"):
         said: NDArray[np.generic] = getattr(capital, name.removeprefix("capital_"))
         return said
+    if name in _RAW:
+        column = name.removeprefix("raw_")
+        return source.raw.columns if column == "columns" else source.raw.fields[column]
     if isinstance(source, Panel):
         return source.fields[name] if name in FIELDS else getattr(source, name)
     return source.flags() if name == "flags" else source.field(name) if name in FIELDS else getattr(source, name)

@@ -1,4 +1,4 @@
-"""Files as a source of bars, Symbols, shares, flows and indices: CSV (also gzipped), Parquet and XLSX.
+"""Files as a source of bars, Symbols, shares, flows, indices and corporate actions: CSV (also gzipped), Parquet, XLSX.
 
 polars costs 0.2 s and 60 MB, so it is loaded by the first call and not with this package.
 """
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from ralph.market.dated import DatedKind, FileDated
 from ralph.market.minute_rules import FileMinutes
-from ralph.market.rules import FileBars, FileSymbols
+from ralph.market.rules import FileActions, FileBars, FileSymbols
 
 
 def read_bars(path: str | Path, overrides: Mapping[str, str] | None = None, *, today: date | None = None) -> FileBars:
@@ -37,6 +37,16 @@ def read_symbols(
     from ralph.brokers.files import symbols
 
     return symbols.read_symbols(Path(path), overrides, today or _today())
+
+
+def read_actions(
+    path: str | Path, overrides: Mapping[str, str] | None = None, *, today: date | None = None
+) -> FileActions:
+    """The corporate actions of a CSV or Parquet file, sorted by symbol, day and kind, with the rows that were rejected;
+    parameters and errors as of `read_bars`. Actions may be announced for a day to come."""
+    from ralph.brokers.files import actions
+
+    return actions.read_actions(Path(path), overrides, today or _today())
 
 
 def read_dated(

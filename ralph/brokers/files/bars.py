@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
@@ -26,7 +26,7 @@ def read_bars(path: Path, overrides: Mapping[str, str] | None, today: date) -> F
     """The bars of a file; see `ralph.brokers.files.read_bars`."""
     table, digest = open_table(path)
     mapping = map_columns(BARS, table.names, overrides)
-    rows, listings, notes = read_rows(table, mapping, lambda column: cells.read_days(column["date"], "date"))
+    rows, listings, notes, base = read_rows(table, mapping, lambda column: cells.read_days(column["date"], "date"))
     kept = sift(rows, today)
     columns = keep(rows, kept, listings)
     lines = table.lines
@@ -42,22 +42,34 @@ def read_bars(path: Path, overrides: Mapping[str, str] | None, today: date) -> F
         notes=notes,
         columns=columns,
         lines=lines[kept.order],
+        base=base[kept.order],
     )
 
 
 When: TypeAlias = Callable[[Mapping[str, pl.Series]], NDArray[np.datetime64]]
 
 
-def read_rows(
-    table: Table, mapping: Mapping[str, str], when: When
-) -> tuple[RawRows, dict[str, Listing], tuple[str, ...]]:
-    """All rows of a table, what it says about its Symbols, and notes on how it was understood.
+class Rows(NamedTuple):
+    """All rows of a table, what it says about its Symbols, notes on how it was understood, and base prices [rows]."""
 
-    when  makes days or minutes of the columns of a frame
-    """
+    rows: RawRows
+    listings: dict[str, Listing]
+    notes: tuple[str, ...]
+    base: NDArray[np.float64]
+
+
+def read_rows(table: Table, mapping: Mapping[str, str], when: When) -> Rows:
+    """A table of bars. `when` makes days or minutes of the columns of a frame."""
     parts = [_Part(frame, mapping, when) for frame in table.frames(list(mapping.values()))]
     rows = _join(parts)
-    return rows, _listings(rows.codes, parts), _notes(rows.codes, parts, mapping)
+    return Rows(rows, _listings(rows.codes, parts), _notes(rows.codes, parts, mapping), _base(parts, rows))
+
+
+def _base(parts: Sequence[_Part], rows: RawRows) -> NDArray[np.float64]:
+    """What limits were set from, as the file says it or by the change against it; NaN where it says neither."""
+    base = _end_to_end([part.base for part in parts])
+    change = _end_to_end([part.change for part in parts])
+    return np.where(np.isnan(base), rows.prices["close"] - change, base)
 
 
 class _Part:
@@ -76,6 +88,9 @@ class _Part:
             if "value" in column
             else np.full(frame.height, np.nan)
         )
+        missing = np.full(frame.height, np.nan)
+        self.base = cells.read_numbers(column["base"], "base") if "base" in column else missing
+        self.change = cells.read_numbers(column["change"], "change") if "change" in column else missing
         self.about = {
             name: _last_texts(column[name], symbols.row, len(symbols.codes)) for name in _ABOUT_SYMBOL if name in column
         }

@@ -49,6 +49,8 @@ BARS = Layout(
             "amount",
             "acctrdval",
         ),
+        "base": ("base", "baseprice", "기준가", "기준가격"),
+        "change": ("change", "대비", "전일대비", "cmpprevddprc"),
         "name": _NAME,
         "market": _MARKET,
         "sector": _SECTOR,
@@ -158,6 +160,18 @@ MARKET_FLOWS = Layout(
         "pension_value": ("pensionvalue", "pension", "연기금", "연기금등"),
     },
     required=("market", "date"),
+)
+
+
+ACTIONS = Layout(
+    kind="actions",
+    names={
+        "symbol": _SYMBOL,
+        "date": ("effectiveon", "effectivedate", "exdate", "적용일", "권리락일", "변경상장일", *_DATE),
+        "kind": ("kind", "종류", "구분", "사유", "type", "action"),
+        "ratio": ("ratio", "비율", "배수"),
+    },
+    required=("symbol", "date", "kind", "ratio"),
 )
 
 

@@ -40,7 +40,7 @@ def read_minutes(path: Path, overrides: Mapping[str, str] | None, timezone: str,
             field="time",
             accepted=", ".join(table.names[:30]),
         )
-    rows, listings, notes = read_rows(table, mapping, partial(_instants, zone=zone))
+    rows, listings, notes, _ = read_rows(table, mapping, partial(_instants, zone=zone))
     if "time" not in mapping:
         mapping["time"] = mapping.pop("date")
     kept = sift(rows, now)
