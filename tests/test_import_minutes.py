@@ -162,17 +162,22 @@ async def test_jumps_do_not_depend_on_the_order_of_files(connection: asyncpg.Con
 @pytest.mark.long
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("name", "zone", "rows"),
-    [("minute_bars", "Asia/Kolkata", 1_073_250), ("crypto_1m", "UTC", 600_000), ("crypto_5m", "UTC", 155_520)],
+    ("name", "zone", "rows", "rejected"),
+    [
+        ("minute_bars", "Asia/Kolkata", 1_073_250, 6_750),
+        ("crypto_1m", "UTC", 600_000, 0),
+        ("crypto_5m", "UTC", 155_520, 0),
+    ],
 )
 async def test_every_real_file_is_stored_whole(
-    connection: asyncpg.Connection, shared_dir: Path, name: str, zone: str, rows: int
+    connection: asyncpg.Connection, shared_dir: Path, name: str, zone: str, rows: int, rejected: int
 ) -> None:
+    """But for the bars of one index, whose name has a space in it and is no code."""
     path = shared_dir / "data" / f"{name}.parquet"
     file = read_minutes(path, timezone=zone)
     report = await import_minutes(connection, "main", file)
-    assert (report.rows_read, report.stored, report.rejected) == (rows, rows, 0)
-    assert (await import_minutes(connection, "main", file)).unchanged == rows
+    assert (report.rows_read, report.stored, report.rejected) == (rows, rows - rejected, rejected)
+    assert (await import_minutes(connection, "main", file)).unchanged == rows - rejected
     frame = pl.read_parquet(path)
     code = frame["symbol"][0]
     one = frame.filter(pl.col("symbol") == code).with_columns(pl.col("ts").dt.replace_time_zone(zone))
