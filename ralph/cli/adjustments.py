@@ -28,22 +28,14 @@ def adjustments_command() -> None:
 @workspace_option
 @home_option
 @json_option
-def list_command(
-    state: State | None,
-    symbol: str | None,
-    limit: int,
-    before: str | None,
-    workspace: str | None,
-    home: Path | None,
-    as_json: bool,
-) -> None:
+def list_command(symbol: str | None, workspace: str | None, home: Path | None, as_json: bool, **page: Any) -> None:
     """List adjustments, the newest first."""
 
     async def load() -> list[StoredAction]:
         async with open_database(settings(home), "adjustments") as database, database.acquire() as connection:
             name = workspace or await default_workspace(connection)
             wanted = symbol.upper() if symbol else None
-            return await list_actions(connection, name, state=state, symbol=wanted, limit=limit, before=before)
+            return await list_actions(connection, name, symbol=wanted, **page)
 
     found = run(load())
     if as_json:
