@@ -10,12 +10,25 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from ralph.api import calendar, health, imports, indicators, lists, login, pages, screens, symbols
+from ralph.api import (
+    calendar,
+    health,
+    imports,
+    indicators,
+    lists,
+    login,
+    pages,
+    saved_screens,
+    screen_runs,
+    screens,
+    symbols,
+)
 from ralph.api.access import Access
 from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
 from ralph.config import Config
+from ralph.jobs.screening import Screening
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
@@ -33,6 +46,7 @@ class Parts:
     access: Access
     database: Database
     markets: Markets
+    screening: Screening
     kernels: Executor
     metrics: Metrics
     calendar: Calendar
@@ -43,7 +57,8 @@ class Parts:
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     data = [symbols.router, lists.router, imports.router, calendar.router]
-    routers = [screens.router, indicators.router, *data, login.router]
+    asking = [screens.router, saved_screens.router, screen_runs.router]
+    routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[
             Router(API, route_handlers=routers),
@@ -71,6 +86,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "access": parts.access,
         "database": parts.database,
         "markets": parts.markets,
+        "screening": parts.screening,
         "kernels": parts.kernels,
         "metrics": parts.metrics,
         "calendar": parts.calendar,

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from ralph.api.bars import list_bars
+from ralph.api.passed import list_passed
 from ralph.api.problems import PROBLEMS
 from ralph.errors import BadParameter
 from ralph.market.symbol import Listing
@@ -86,4 +87,4 @@ def _text(field: str, text: str | None) -> str | None:
     return text
 
 
-router = Router("/symbols", route_handlers=[list_page, show, list_bars])
+router = Router("/symbols", route_handlers=[list_page, show, list_bars, list_passed])

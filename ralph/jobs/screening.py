@@ -1,4 +1,4 @@
-"""Answers screens: resolves the lists and screens they name, evaluates on the kernel thread, keeps what was answered."""
+"""Answers screens: resolves the lists and screens they name, evaluates on the kernel thread, keeps the answers."""
 
 from __future__ import annotations
 
@@ -127,6 +127,13 @@ class Screening:
             hits += await self._record(panel, saved, day, (saved.name.casefold(),))
         done = len(missing)
         return Filled(panel.workspace, panel.simulated, saved.version, len(asked), done, len(asked) - done, hits)
+
+    async def check_universe(self, workspace: str | None, universe: Universe, name: str) -> None:
+        """Raises what a run of the screen `name` over this universe would; without bars nothing can be said."""
+        panel = self._markets.panel(workspace)
+        if panel.sessions.size:
+            found = await self._universe(panel, universe, _newest(panel), (name.casefold(),))
+            screens.members(panel.as_of(), found)
 
     async def _record(self, panel: Panel, saved: SavedScreen, day: date, path: tuple[str, ...]) -> int:
         """Keeps a run of all matches; how many of them were written now."""

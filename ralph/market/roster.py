@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date
 
 import numpy as np
@@ -72,7 +73,7 @@ class _Places:
         place = {name: index for index, name in enumerate(self.names)}
         self._now = np.array([place.get(name, len(place)) for name in now], dtype=np.int64)
 
-    def members(self, wanted: Set[str], day: date) -> BoolArray:
+    def members(self, wanted: AbstractSet[str], day: date) -> BoolArray:
         """Whether each Symbol's value on a day is one of those wanted."""
         on = day.toordinal()
         member: BoolArray = np.array([*(name in wanted for name in self.names), False])[self._now]

@@ -10,6 +10,7 @@ from ralph.screens.forms import from_json, to_json
 from ralph.screens.parser import parse, parse_number
 from ralph.screens.running import run
 from ralph.screens.tree import Node
+from ralph.screens.universe import members
 
 __all__ = [
     "Answer",
@@ -21,6 +22,7 @@ __all__ = [
     "Request",
     "compute_indicators",
     "from_json",
+    "members",
     "parse",
     "parse_indicators",
     "parse_number",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -50,6 +51,21 @@ class Passed(msgspec.Struct, frozen=True, gc=False):
     as_of: date
     version: int
     score: float
+
+
+class Range(NamedTuple):
+    """Sessions from and to, both included; None: without an end."""
+
+    since: date | None = None
+    until: date | None = None
+
+
+class Place(NamedTuple):
+    """Where a page of hits ended."""
+
+    as_of: date
+    version: int
+    symbol: str
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -153,20 +169,16 @@ async def runs_of(
 async def hits_of(
     connection: asyncpg.Connection,
     found: SavedScreen,
+    within: Range,
     limit: int,
-    since: date | None = None,
-    until: date | None = None,
-    after: Hit | None = None,
+    after: Place | None = None,
 ) -> list[Hit]:
-    """Hits, the newest Session first; `after` is the last one of the page before."""
-    place = (None, None, None) if after is None else (after.as_of, after.version, after.symbol)
-    rows = await connection.fetch(_HITS, int(found.id), since, until, *place, limit)
-    return [Hit(**row) for row in rows]
+    """Hits, the newest Session first; `after` is where the page before ended."""
+    place = after or (None, None, None)
+    return [Hit(**row) for row in await connection.fetch(_HITS, int(found.id), *within, *place, limit)]
 
 
-async def passed_by(
-    connection: asyncpg.Connection, workspace: str, symbol: Symbol, since: date | None = None, until: date | None = None
-) -> list[Passed]:
+async def passed_by(connection: asyncpg.Connection, workspace: str, symbol: Symbol, within: Range) -> list[Passed]:
     """Which screens a Symbol matched and when, the newest first; no more than DAYS_MAX."""
-    rows = await connection.fetch(_PASSED, workspace, symbol, since, until, DAYS_MAX)
+    rows = await connection.fetch(_PASSED, workspace, symbol, *within, DAYS_MAX)
     return [Passed(**row) for row in rows]

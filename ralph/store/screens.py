@@ -25,7 +25,7 @@ class SavedScreen(msgspec.Struct, frozen=True, kw_only=True):
     """A screen in its newest version.
 
     expression  as it was written
-    universe    as in a request: a market, `top:200`, `sector:NAME`, `list:NAME`, `screen:NAME`, Symbols; None: everything
+    universe    as in a request: a market, `top:200`, `sector:NAME`, `list:NAME`, `screen:NAME`, Symbols; None: all
     sort        the column that orders the matches; None: the score
     schedule    when it runs by itself, like `30 minutes after the close`
     watch       whether it is watched while the market is open
@@ -184,7 +184,7 @@ async def find_screen(connection: asyncpg.Connection, workspace: str, name: str)
 
 
 async def make_screen(connection: asyncpg.Connection, workspace: str, given: Mapping[str, Any]) -> SavedScreen:
-    """A new screen from the fields of `SavedScreen`; expression, universe, columns, sort and schedule are valid already.
+    """A new screen from the fields of `SavedScreen`; what the language or a schedule says is valid already.
 
     BadParameter where the name is taken or no name, TooLarge where there are too many.
     """
@@ -300,7 +300,7 @@ def _written(universe: Universe) -> str:
 
 
 def _read(universe: str) -> Universe:
-    return msgspec.json.decode(universe, type=list[str] | str | None)  # type: ignore[arg-type,no-any-return]
+    return msgspec.json.decode(universe, type=list[str] | str | None)
 
 
 def _taken(name: str) -> BadParameter:
