@@ -9,7 +9,8 @@ from screens_markets import ANY_READINGS, conditions
 
 from ralph import screens
 from ralph.errors import BadExpression
-from ralph.screens.parser import DEPTH_MAX, NODES_MAX, parse, parse_number
+from ralph.screens.parser import parse, parse_number
+from ralph.screens.reader import DEPTH_MAX, NODES_MAX
 from ralph.screens.tokens import TEXT_MAX
 from ralph.screens.tree import Condition
 
@@ -82,7 +83,7 @@ WRONG = [
     ("close[5001] > 2", 6, 4, None),
     ("close[-1] > 1", 6, 1, None),
     ("close[3000][3000] > 1", 12, 4, "at most 2000"),
-    ("abs(close, 3) > 1", 11, 1, "abs(close)"),
+    ("abs(close, 3) > 1", 11, 1, "abs(close - open)"),
     ("min(close) > 1", 0, 3, None),
     ("close > 1,000", 9, 1, "1000, not 1,000"),
     ("close > 1_000", 8, 5, "1000"),
