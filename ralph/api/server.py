@@ -15,6 +15,7 @@ from ralph.api import (
     health,
     imports,
     indicators,
+    language,
     lists,
     login,
     pages,
@@ -57,7 +58,7 @@ class Parts:
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     data = [symbols.router, lists.router, imports.router, calendar.router]
-    asking = [screens.router, saved_screens.router, screen_runs.router]
+    asking = [screens.router, language.router, saved_screens.router, screen_runs.router]
     routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[
