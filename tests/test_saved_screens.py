@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import polars as pl
 import pytest
-from serving import Server, serving
+from serving import Server, environment, ralph, serving
 
 CODES = {"005930": "삼성전자", "000660": "SK하이닉스", "035420": "NAVER"}
 CLOSES = {"005930": (100, 101, 102, 103), "000660": (100, 99, 98, 97), "035420": (100, 100, 101, 102)}
@@ -330,3 +335,70 @@ def test_many_ask_the_same_at_once_and_get_the_same(client: httpx.Client) -> Non
     assert [run["wrote_hits"] for run in runs].count(True) == 1
     assert len(runs) == 8
     assert len(client.get(f"{where}/hits").json()["hits"]) == 2
+
+
+def test_the_command_line_keeps_screens_too(server: Server, client: httpx.Client, tmp_path: Path) -> None:
+    home = server.home
+    kept = ralph(
+        home, "screen", "save", "오름", RISING, "--tag", "mine", "--schedule", "at close", "--universe", "KOSPI"
+    )
+    assert (kept.returncode, kept.stdout.strip()) == (0, "오름: saved (version 1)"), kept.stderr
+    changed = ralph(home, "screen", "save", "오름", "close > close[2]", "--universe", "all", "--watch", "--json")
+    card = json.loads(changed.stdout)
+    assert (card["version"], card["universe"], card["watch"], card["tags"]) == (2, None, True, ["mine"])
+    answer = json.loads(ralph(home, "screen", "오름", "--json").stdout)
+    assert (answer["expression"], answer["total_matches"]) == ("close > close[2]", 2)
+    assert "golden-cross" not in ralph(home, "screen", "Golden Cross").stderr
+    filled = ralph(home, "screen", "history", "오름", "--fill", "--from", DAYS[0], "--to", DAYS[3])
+    assert filled.stdout.strip() == "3 Sessions filled, 1 were there, 2 hits written"
+    assert len(json.loads(ralph(home, "screen", "history", "오름", "--hits", "--json").stdout)) == 4
+    assert len(json.loads(ralph(home, "screen", "history", "오름", "--json").stdout)) == 4
+    assert ralph(home, "screen", "history", "오름", "--export", str(tmp_path / "hits.parquet")).returncode == 0
+    assert pl.read_parquet(tmp_path / "hits.parquet").height == 4
+    assert ralph(home, "screen", "history", "오름", "--export", "hits.txt").returncode == 2
+    assert ralph(home, "screen", "history", "오름", "--fill").returncode == 2
+    assert ralph(home, "screen", "rename", "오름", "up").returncode == 0
+    assert "close > close[1]" in ralph(home, "screen", "show", "up").stdout
+    assert json.loads(ralph(home, "screen", "ls", "--tag", "mine", "--json").stdout)[0]["name"] == "up"
+    assert ralph(home, "screen", "rm", "up").returncode == 0
+    assert ralph(home, "screen", "restore", card["id"]).stdout.strip() == "up: restored"
+    for arguments, code in (
+        (["show", "nothing"], 3),
+        (["save", "nothing"], 3),
+        (["clsoe > 1"], 2),
+        (["x", "--watch"], 2),
+    ):
+        assert ralph(home, "screen", *arguments).returncode == code
+
+
+def test_the_command_line_tells_presets_and_the_language(tmp_path: Path) -> None:
+    assert ralph(tmp_path, "screen", "format", "(close>open)").stdout.strip() == "close > open"
+    assert ralph(tmp_path, "screen", "format", "close >").returncode == 2
+    assert ralph(tmp_path, "screen", "language").stdout.startswith("#")
+    assert len(json.loads(ralph(tmp_path, "screen", "presets", "--json").stdout)) >= 30
+    (tmp_path / "bars.csv").write_text(BARS)
+    listed = ralph(tmp_path, "screen", "close > 0", "--file", str(tmp_path / "bars.csv"), "--universe", "list:x")
+    assert (listed.returncode, "knows no lists" in listed.stderr) == (2, True)
+    preset = ralph(tmp_path, "screen", "gap-up", "--file", str(tmp_path / "bars.csv"), "--json")
+    assert json.loads(preset.stdout)["expression"].startswith("open >= 1.03")
+
+
+def test_a_watched_screen_tells_what_changes(tmp_path: Path) -> None:
+    """A market of its own, as its bars change."""
+    with serving(tmp_path / "home", "--no-demo") as own:
+        (tmp_path / "first.csv").write_text(BARS)
+        assert ralph(own.home, "import", "bars", str(tmp_path / "first.csv"), "--adjusted").returncode == 0
+        command = [sys.executable, "-m", "ralph", "screen", RISING, "--watch", "--every", "0.1", "--json"]
+        with subprocess.Popen(command, env=environment(own.home), stdout=subprocess.PIPE, text=True) as watching:
+            assert watching.stdout is not None
+            first = json.loads(watching.stdout.readline())
+            assert {match["symbol"] for match in first["matches"]} == {"005930", "035420"}
+            later = "symbol,date,open,high,low,close,volume\n000660,2026-01-09,99,110,90,99,10\n"
+            (tmp_path / "later.csv").write_text(later + "005930,2026-01-09,99,110,90,99,10\n")
+            assert ralph(own.home, "import", "bars", str(tmp_path / "later.csv"), "--adjusted").returncode == 0
+            change = json.loads(watching.stdout.readline())
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(20) == 130
+        assert change["as_of"] == "2026-01-09"
+        assert [match["symbol"] for match in change["added"]] == ["000660"]
+        assert set(change["removed"]) == {"005930", "035420"}
