@@ -12,12 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import polars as pl
 import pytest
-from serving import Server, environment, ralph, serving
+from click.testing import CliRunner
+from serving import Server, environment, serving
+
+from ralph.cli.screen import screen_command
+from ralph.errors import RalphError
+from ralph.screens import parse
 
 CODES = {"005930": "삼성전자", "000660": "SK하이닉스", "035420": "NAVER"}
 CLOSES = {"005930": (100, 101, 102, 103), "000660": (100, 99, 98, 97), "035420": (100, 100, 101, 102)}
@@ -337,68 +342,79 @@ def test_many_ask_the_same_at_once_and_get_the_same(client: httpx.Client) -> Non
     assert len(client.get(f"{where}/hits").json()["hits"]) == 2
 
 
+class Said(NamedTuple):
+    code: int
+    out: str
+    error: str
+
+
+def screen(home: Path, *arguments: str) -> Said:
+    """`ralph screen ...` in this process: what it prints, and the exit code it leads to."""
+    env = {"RALPH_HOME": str(home), "RALPH_DEMO": "false"}
+    result = CliRunner().invoke(screen_command, arguments, env=env, standalone_mode=False)
+    if result.exception is None or isinstance(result.exception, SystemExit):
+        return Said(result.exit_code, result.stdout, result.stderr)
+    assert isinstance(result.exception, RalphError), result.exception
+    return Said(result.exception.exit_code, result.stdout, result.exception.message)
+
+
 def test_the_command_line_keeps_screens_too(server: Server, client: httpx.Client, tmp_path: Path) -> None:
     home = server.home
-    kept = ralph(
-        home, "screen", "save", "오름", RISING, "--tag", "mine", "--schedule", "at close", "--universe", "KOSPI"
-    )
-    assert (kept.returncode, kept.stdout.strip()) == (0, "오름: saved (version 1)"), kept.stderr
-    changed = ralph(home, "screen", "save", "오름", "close > close[2]", "--universe", "all", "--watch", "--json")
-    card = json.loads(changed.stdout)
+    given = ("--tag", "mine", "--schedule", "at close", "--universe", "KOSPI")
+    assert screen(home, "save", "오름", RISING, *given).out.strip() == "오름: saved (version 1)"
+    changed = screen(home, "save", "오름", "close > close[2]", "--universe", "all", "--watch", "--json")
+    card = json.loads(changed.out)
     assert (card["version"], card["universe"], card["watch"], card["tags"]) == (2, None, True, ["mine"])
-    answer = json.loads(ralph(home, "screen", "오름", "--json").stdout)
+    answer = json.loads(screen(home, "오름", "--json").out)
     assert (answer["expression"], answer["total_matches"]) == ("close > close[2]", 2)
-    assert "golden-cross" not in ralph(home, "screen", "Golden Cross").stderr
-    filled = ralph(home, "screen", "history", "오름", "--fill", "--from", DAYS[0], "--to", DAYS[3])
-    assert filled.stdout.strip() == "3 Sessions filled, 1 were there, 2 hits written"
-    assert len(json.loads(ralph(home, "screen", "history", "오름", "--hits", "--json").stdout)) == 4
-    assert len(json.loads(ralph(home, "screen", "history", "오름", "--json").stdout)) == 4
-    assert ralph(home, "screen", "history", "오름", "--export", str(tmp_path / "hits.parquet")).returncode == 0
+    assert json.loads(screen(home, "Golden Cross", "--json").out)["expression"] == str(parse("sma(50) crosses_above sma(200)"))
+    filled = screen(home, "history", "오름", "--fill", "--from", DAYS[0], "--to", DAYS[3])
+    assert filled.out.strip() == "3 Sessions filled, 1 were there, 2 hits written"
+    assert len(json.loads(screen(home, "history", "오름", "--hits", "--json").out)) == 4
+    assert len(json.loads(screen(home, "history", "오름", "--json").out)) == 4
+    assert screen(home, "history", "오름", "--export", str(tmp_path / "hits.parquet")).code == 0
     assert pl.read_parquet(tmp_path / "hits.parquet").height == 4
-    assert ralph(home, "screen", "history", "오름", "--export", "hits.txt").returncode == 2
-    assert ralph(home, "screen", "history", "오름", "--fill").returncode == 2
-    assert ralph(home, "screen", "rename", "오름", "up").returncode == 0
-    assert "close > close[1]" in ralph(home, "screen", "show", "up").stdout
-    assert json.loads(ralph(home, "screen", "ls", "--tag", "mine", "--json").stdout)[0]["name"] == "up"
-    assert ralph(home, "screen", "rm", "up").returncode == 0
-    assert ralph(home, "screen", "restore", card["id"]).stdout.strip() == "up: restored"
-    for arguments, code in (
-        (["show", "nothing"], 3),
-        (["save", "nothing"], 3),
-        (["clsoe > 1"], 2),
-        (["x", "--watch"], 2),
-    ):
-        assert ralph(home, "screen", *arguments).returncode == code
+    assert screen(home, "history", "오름", "--export", "hits.txt").code == 2
+    assert screen(home, "history", "오름", "--fill").code == 2
+    assert screen(home, "rename", "오름", "up").code == 0
+    assert RISING in screen(home, "show", "up").out
+    assert json.loads(screen(home, "ls", "--tag", "mine", "--json").out)[0]["name"] == "up"
+    assert "2 of 3 symbols" in screen(home, "up").error
+    assert screen(home, "rm", "up").code == 0
+    assert screen(home, "restore", card["id"]).out.strip() == "up: restored"
+    assert [screen(home, *words).code for words in (["show", "none"], ["save", "none"], ["clsoe > 1"])] == [3, 3, 2]
 
 
 def test_the_command_line_tells_presets_and_the_language(tmp_path: Path) -> None:
-    assert ralph(tmp_path, "screen", "format", "(close>open)").stdout.strip() == "close > open"
-    assert ralph(tmp_path, "screen", "format", "close >").returncode == 2
-    assert ralph(tmp_path, "screen", "language").stdout.startswith("#")
-    assert len(json.loads(ralph(tmp_path, "screen", "presets", "--json").stdout)) >= 30
+    assert screen(tmp_path, "format", "(close>open)").out.strip() == "close > open"
+    assert screen(tmp_path, "format", "close >").code == 2
+    assert screen(tmp_path, "language").out.startswith("#")
+    assert len(json.loads(screen(tmp_path, "presets", "--json").out)) >= 30
     (tmp_path / "bars.csv").write_text(BARS)
-    listed = ralph(tmp_path, "screen", "close > 0", "--file", str(tmp_path / "bars.csv"), "--universe", "list:x")
-    assert (listed.returncode, "knows no lists" in listed.stderr) == (2, True)
-    preset = ralph(tmp_path, "screen", "gap-up", "--file", str(tmp_path / "bars.csv"), "--json")
-    assert json.loads(preset.stdout)["expression"].startswith("open >= 1.03")
+    file = ("--file", str(tmp_path / "bars.csv"))
+    for words in (("close > 0", "--universe", "list:x"), ("close > 0", "--universe", "screen:x"), ("x > 1", "--watch")):
+        assert screen(tmp_path, *words, *file).code == 2
+    assert json.loads(screen(tmp_path, "gap-up", *file, "--json").out)["expression"].startswith("open >= 1.03")
 
 
-def test_a_watched_screen_tells_what_changes(tmp_path: Path) -> None:
-    """A market of its own, as its bars change."""
-    with serving(tmp_path / "home", "--no-demo") as own:
-        (tmp_path / "first.csv").write_text(BARS)
-        assert ralph(own.home, "import", "bars", str(tmp_path / "first.csv"), "--adjusted").returncode == 0
+def test_a_watched_screen_tells_what_changes(server: Server) -> None:
+    """In the workspace demo, which is empty here."""
+    with server.client(params={"workspace": "demo", "filename": "file.csv", "kind": "bars"}) as client:
+        assert client.post("/api/v1/imports", content=BARS.encode()).status_code == 201
         command = [sys.executable, "-m", "ralph", "screen", RISING, "--watch", "--every", "0.1", "--json"]
-        with subprocess.Popen(command, env=environment(own.home), stdout=subprocess.PIPE, text=True) as watching:
+        env = environment(server.home)
+        with subprocess.Popen(
+            [*command, "--workspace", "demo"], env=env, stdout=subprocess.PIPE, text=True
+        ) as watching:
             assert watching.stdout is not None
             first = json.loads(watching.stdout.readline())
             assert {match["symbol"] for match in first["matches"]} == {"005930", "035420"}
             later = "symbol,date,open,high,low,close,volume\n000660,2026-01-09,99,110,90,99,10\n"
-            (tmp_path / "later.csv").write_text(later + "005930,2026-01-09,99,110,90,99,10\n")
-            assert ralph(own.home, "import", "bars", str(tmp_path / "later.csv"), "--adjusted").returncode == 0
+            later += "005930,2026-01-09,99,110,90,99,10\n"
+            assert client.post("/api/v1/imports", content=later.encode()).status_code == 201
             change = json.loads(watching.stdout.readline())
             watching.send_signal(signal.SIGINT)
             assert watching.wait(20) == 130
-        assert change["as_of"] == "2026-01-09"
+        assert (change["workspace"], change["simulated"], change["as_of"]) == ("demo", True, "2026-01-09")
         assert [match["symbol"] for match in change["added"]] == ["000660"]
         assert set(change["removed"]) == {"005930", "035420"}

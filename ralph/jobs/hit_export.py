@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import asyncpg
-import polars as pl
 
 from ralph.errors import TooLarge
 from ralph.store.screen_hits import Hit, Range, hits_of
@@ -30,6 +29,8 @@ async def load_hits(connection: asyncpg.Connection, saved: SavedScreen, within: 
 
 def export_hits(hits: Sequence[Hit], saved: SavedScreen, place: tuple[str, bool], form: Format) -> bytes:
     """The file, the newest Session first; place is the workspace and whether it is simulated, which every row names."""
+    import polars as pl  # a second's work that no other command needs
+
     workspace, is_simulated = place
     frame = pl.DataFrame(
         {
