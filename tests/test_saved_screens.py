@@ -367,7 +367,8 @@ def test_the_command_line_keeps_screens_too(server: Server, client: httpx.Client
     assert (card["version"], card["universe"], card["watch"], card["tags"]) == (2, None, True, ["mine"])
     answer = json.loads(screen(home, "오름", "--json").out)
     assert (answer["expression"], answer["total_matches"]) == ("close > close[2]", 2)
-    assert json.loads(screen(home, "Golden Cross", "--json").out)["expression"] == str(parse("sma(50) crosses_above sma(200)"))
+    preset = json.loads(screen(home, "Golden Cross", "--json").out)
+    assert preset["expression"] == str(parse("sma(50) crosses_above sma(200)"))
     filled = screen(home, "history", "오름", "--fill", "--from", DAYS[0], "--to", DAYS[3])
     assert filled.out.strip() == "3 Sessions filled, 1 were there, 2 hits written"
     assert len(json.loads(screen(home, "history", "오름", "--hits", "--json").out)) == 4
