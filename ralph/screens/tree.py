@@ -46,7 +46,7 @@ class Number(_Node, frozen=True):
 
 
 class Field(_Node, frozen=True):
-    """A column of the Panel (open, high, low, close, volume, value), a mean of prices, or what is known of a company."""
+    """A column of the Panel (open, high, low, close, volume, value), a mean of prices, or a company's figure."""
 
     name: str
 
