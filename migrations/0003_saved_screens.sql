@@ -8,6 +8,7 @@ CREATE TABLE screens (
     tags          text[]       NOT NULL DEFAULT '{}',
     columns       text[]       NOT NULL DEFAULT '{}',
     sort          text,
+    sort_order    text         CHECK (sort_order IN ('asc', 'desc')),
     schedule      text,
     watch         boolean      NOT NULL DEFAULT false,
     is_system     boolean      NOT NULL DEFAULT false,

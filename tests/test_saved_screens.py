@@ -140,6 +140,8 @@ def test_screens_are_listed_in_pages_searched_and_found_by_tag(client: httpx.Cli
         ("POST", "", {"name": "a", "expression": RISING, "universe": "screen:a"}, 422, "universe"),
         ("POST", "", {"name": "a", "expression": RISING, "universe": "list:absent"}, 404, "list"),
         ("POST", "", {"name": "a", "expression": RISING, "universe": ["005930", "X"]}, 404, "universe"),
+        ("POST", "", {"name": "a", "expression": RISING, "sort": "close >"}, 422, "sort"),
+        ("POST", "", {"name": "a", "expression": RISING, "order": "up"}, 422, None),
         ("POST", "", {"name": "a", "expression": RISING, "schedule": "tomorrow"}, 422, "schedule"),
         ("POST", "", {"name": "a", "expression": RISING, "schedule": "0 25 * * *"}, 422, "schedule"),
         ("POST", "", {"name": "a", "expression": RISING, "tags": [""]}, 422, "tags"),
@@ -286,6 +288,36 @@ def test_a_universe_is_a_sector_a_list_another_screen_or_a_preset(client: httpx.
     circle = client.patch("/api/v1/screens/low", json={"universe": "screen:rising low"})
     assert (circle.status_code, circle.json()["field"]) == (422, "universe")
     client.delete("/api/v1/lists/mine")
+
+
+def test_a_condition_names_lists_and_other_screens(client: httpx.Client) -> None:
+    saved(client, "low", expression='close < 103 and in list "mine"')
+    client.post("/api/v1/lists", json={"name": "mine", "symbols": ["035420", "005930"]})
+    for expression, expected in (
+        ('in list "MINE"', {"035420", "005930"}),
+        ('in screen "low"', {"035420"}),
+        ('close > close[1] and not in screen "low"', {"005930"}),
+        ('in screen "golden-cross"', set()),
+    ):
+        assert set(symbols(client.post("/api/v1/screens/run", json={"expression": expression}))) == expected
+    client.post("/api/v1/lists/mine/symbols", json={"symbols": ["000660"]})
+    grown = client.post("/api/v1/screens/run", json={"expression": 'in list "mine"'})
+    assert len(symbols(grown)) == 3
+    client.delete("/api/v1/lists/mine/symbols/000660")
+    for expression in ('in list "absent"', 'in screen "absent"', 'in screen "self"'):
+        client.post("/api/v1/screens", json={"name": "self", "expression": 'in screen "self"'})
+        refused = client.post("/api/v1/screens/run", json={"expression": expression})
+        assert (refused.status_code, refused.json()["field"]) == (422, "expression"), refused.text
+    assert "mine" in client.post("/api/v1/screens/run", json={"expression": 'in list "absent"'}).json()["detail"]
+    client.delete("/api/v1/lists/mine")
+
+
+def test_matches_come_in_the_order_saved(client: httpx.Client) -> None:
+    made = saved(client, expression="close > 0", sort="close", order="asc")
+    where = f"/api/v1/screens/{made['id']}"
+    assert symbols(client.get(f"{where}/run")) == ["000660", "035420", "005930"]
+    assert symbols(client.post(f"{where}/run", json={"order": "desc"})) == ["005930", "035420", "000660"]
+    assert symbols(client.post(f"{where}/run", json={"sort": "symbol"})) == ["000660", "005930", "035420"]
 
 
 def test_a_link_of_a_run_is_read_conditionally(client: httpx.Client) -> None:

@@ -79,7 +79,7 @@ def test_the_answer_has_the_shape_of_the_contract() -> None:
                 "reasons": [{"en": "close 20 > 15", "ko": "종가 20, 15 초과"}],
             }
         ],
-        "excluded": {"no_bar": 0, "halted": 0, "missing_value": 0},
+        "excluded": {"no_bar": 0, "halted": 0, "young_listing": 0, "missing_value": 0, "not_in_universe": 0},
     }
 
 
@@ -176,7 +176,10 @@ def test_who_could_not_match_is_counted_by_reason() -> None:
     answer = ask("sma(4) > 0", panel)
     assert answer.total_scanned == 4
     assert [match.symbol for match in answer.matches] == ["A", "D"]
-    assert answer.excluded == {"no_bar": 0, "halted": 1, "missing_value": 1}
+    nobody = {"no_bar": 0, "not_in_universe": 0}
+    assert answer.excluded == {"halted": 1, "young_listing": 1, "missing_value": 0, **nobody}
+    assert ask("1 / (close - 1) > 0", panel).excluded == {"halted": 1, "young_listing": 0, "missing_value": 3, **nobody}
+    assert ask("close > 0", panel, universe=["A", "B"]).excluded["not_in_universe"] == 2
     early = ask("close > 0", panel, as_of="2025-01-02")
     assert early.total_scanned == 3
     assert {match.symbol for match in early.matches} == {"A", "B", "D"}
@@ -329,4 +332,4 @@ def test_a_listing_of_three_bars_is_an_answer_not_an_error() -> None:
         "bb.upper > 1",
     ):
         answer = ask(text, panel, extras=["funnel", "near_misses", "sparkline"])
-        assert answer.total_matches + answer.excluded["missing_value"] == 1
+        assert answer.total_matches + answer.excluded["young_listing"] == 1

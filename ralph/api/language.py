@@ -86,10 +86,10 @@ async def _names(database: Database, markets: Markets, workspace: str | None) ->
         lists = await all_lists(connection, panel.workspace)
         saved, _ = await screens_page(connection, panel.workspace)
     return screens.Names(
-        market=list(panel.roster.markets),
-        sector=list(panel.roster.sectors),
-        list=[each.name for each in lists],
-        screen=[each.name for each in saved],
+        markets=list(panel.roster.markets),
+        sectors=list(panel.roster.sectors),
+        lists=[each.name for each in lists],
+        screens=[each.name for each in saved],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Router, delete, get, patch, post
@@ -36,6 +36,7 @@ class NewScreen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     universe: Universe = None
     columns: list[str] = []
     sort: str | None = None
+    order: Literal["asc", "desc"] | None = None
     schedule: str | None = None
     watch: bool = False
     is_system: bool = False
@@ -51,6 +52,7 @@ class ScreenChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     universe: list[str] | str | msgspec.UnsetType | None = msgspec.UNSET
     columns: list[str] | msgspec.UnsetType = msgspec.UNSET
     sort: str | msgspec.UnsetType | None = msgspec.UNSET
+    order: Literal["asc", "desc"] | msgspec.UnsetType | None = msgspec.UNSET
     schedule: str | msgspec.UnsetType | None = msgspec.UNSET
     watch: bool | msgspec.UnsetType = msgspec.UNSET
     is_system: bool | msgspec.UnsetType = msgspec.UNSET

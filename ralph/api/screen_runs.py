@@ -17,7 +17,7 @@ from ralph.api.problems import PROBLEMS
 from ralph.api.screens import Limit, read_universe, respond
 from ralph.errors import BadParameter
 from ralph.jobs.hit_export import export_hits, load_hits
-from ralph.jobs.screening import Filled, Screening
+from ralph.jobs.screening import Filled, Screening, request_of
 from ralph.store.database import Database
 from ralph.store.markets import Markets
 from ralph.store.screen_hits import Hit, Place, Range, ScreenRun, hits_of, runs_of
@@ -31,6 +31,8 @@ from ralph.store.screens import (
 )
 
 EXPORTS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+
+_OVERRIDES = ("as_of", "limit", "cursor", "columns", "sort", "order")
 
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most this many.")]
 Since = Annotated[date | None, QueryParameter(query="from", description="First Session.")]
@@ -48,6 +50,8 @@ class SavedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limit: int | None = None
     cursor: str | None = None
     columns: list[str] | None = None
+    sort: str | None = None
+    order: Literal["asc", "desc"] | None = None
     extras: list[Literal["funnel", "near_misses", "sparkline"]] = msgspec.field(default_factory=list, name="with")
     history: bool = True
 
@@ -106,17 +110,10 @@ async def run_saved(
     name = markets.panel(workspace).workspace
     async with database.acquire() as connection:
         saved = await find_screen(connection, name, screen_id)
-    is_own = data.universe is msgspec.UNSET or data.universe == saved.universe
-    asked = screens.Request(
-        expression=saved.expression,
-        as_of=data.as_of,
-        universe=saved.universe if data.universe is msgspec.UNSET else data.universe,
-        limit=data.limit,
-        cursor=data.cursor,
-        columns=list(saved.columns) if data.columns is None else data.columns,
-        extras=data.extras,
-    )
-    keep = data.history and is_own and data.cursor is None
+    given = {name: value for name in _OVERRIDES if (value := getattr(data, name)) not in (None, msgspec.UNSET)}
+    universe = saved.universe if data.universe is msgspec.UNSET else data.universe
+    asked = request_of(saved, **given, universe=universe, extras=data.extras)
+    keep = data.history and universe == saved.universe and data.cursor is None
     return respond(await while_connected(request, screening.ask_saved(name, saved, asked, keep=keep)))
 
 
@@ -137,14 +134,8 @@ async def read_saved(
     name = markets.panel(workspace).workspace
     async with database.acquire() as connection:
         saved = await find_screen(connection, name, screen_id)
-    asked = screens.Request(
-        expression=saved.expression,
-        as_of=as_of,
-        universe=saved.universe if universe is None else read_universe(universe),
-        limit=limit,
-        cursor=cursor,
-        columns=list(saved.columns),
-    )
+    wanted = saved.universe if universe is None else read_universe(universe)
+    asked = request_of(saved, as_of=as_of, universe=wanted, limit=limit, cursor=cursor)
     return respond(await while_connected(request, screening.ask_saved(name, saved, asked, keep=False)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, Router, get, post
@@ -56,13 +56,21 @@ async def read_screen(
     expression: FromQuery[str],
     as_of: FromQuery[date | None] = None,
     universe: FromQuery[str | None] = None,
+    sort: FromQuery[str] = "score",
+    order: FromQuery[Literal["asc", "desc"] | None] = None,
     limit: Limit = None,
     cursor: FromQuery[str | None] = None,
     workspace: FromQuery[str | None] = None,
 ) -> Response[screens.Answer]:
     """The same as a link that can be kept; symbols of a universe stand with commas between them."""
     asked = screens.Request(
-        expression=expression, as_of=as_of, universe=read_universe(universe), limit=limit, cursor=cursor
+        expression=expression,
+        as_of=as_of,
+        universe=read_universe(universe),
+        sort=sort,
+        order=order,
+        limit=limit,
+        cursor=cursor,
     )
     return respond(await while_connected(request, screening.ask(workspace, asked)))
 

@@ -101,6 +101,8 @@ def show_command(name: str, workspace: str | None, home: Path | None, as_json: b
 @click.argument("expression", required=False)
 @click.option("--universe", help="What to look at; `all` for everything.")
 @click.option("--columns", help="More expressions to show, separated by semicolons.")
+@click.option("--sort", help="What orders the matches: score, symbol, name, or an expression of a number.")
+@click.option("--order", type=click.Choice(["asc", "desc"]), help="The order.")
 @click.option("--schedule", help="'30 minutes after the close', or cron's five fields; `none` for never.")
 @click.option("--watch/--no-watch", default=None, help="Watch it while the market is open.")
 @click.option("--signals/--no-signals", "is_system", default=None, help="Make its matches signals.")

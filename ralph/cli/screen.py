@@ -15,7 +15,7 @@ from ralph.cli.desk import Desk, opened
 from ralph.cli.options import Day, home_option, json_option, run, workspace_option
 from ralph.cli.output import number, print_json, print_table
 from ralph.errors import BadExpression, BadParameter, NotFound
-from ralph.jobs.screening import screen_named
+from ralph.jobs.screening import request_of, screen_named
 from ralph.market.panel import Panel
 from ralph.screens import Answer, Match, Request, parse
 from ralph.screens import run as run_screen
@@ -24,6 +24,7 @@ from ralph.store.lists import is_list
 from ralph.store.screens import SavedScreen, find_screen
 
 EXTRAS = ("funnel", "near_misses", "sparkline")
+_OVERRIDES = ("as_of", "universe", "limit", "columns", "order", "extras")
 WATCH_S = 5.0  # between two looks at the version of the data
 
 
@@ -48,6 +49,10 @@ def screen_command() -> None:
 @click.option("--limit", type=click.IntRange(1), help="Print the best N only.")
 @click.option("--universe", help="KOSPI, top:200, sector:NAME, list:NAME, screen:NAME, or symbols with commas between.")
 @click.option("--columns", help="More expressions to show, separated by semicolons.")
+@click.option("--sort", default="score", help="score, symbol, name, or an expression of a number.")
+@click.option(
+    "--order", type=click.Choice(["asc", "desc"]), help="The order; default: the largest first, names from A."
+)
 @click.option("--with", "extras", multiple=True, type=click.Choice(EXTRAS), help="Add a part to the JSON answer.")
 @click.option("--watch", is_flag=True, help="Go on, and print what changes when the data does; Ctrl-C ends it.")
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=WATCH_S, help="Seconds between looks; with --watch.")
@@ -61,6 +66,8 @@ def screen_run_command(  # one parameter an option
     limit: int | None,
     universe: str | None,
     columns: str | None,
+    sort: str,
+    order: Literal["asc", "desc"] | None,
     extras: tuple[Literal["funnel", "near_misses", "sparkline"], ...],
     watch: bool,
     every: float,
@@ -78,6 +85,8 @@ def screen_run_command(  # one parameter an option
         limit=limit,
         universe=saved_screens.read_universe(universe),
         columns=saved_screens.read_columns(columns),
+        sort=sort,
+        order=order,
         extras=list(extras),
     )
     if file:
@@ -146,11 +155,10 @@ async def _meant(desk: Desk, request: Request) -> tuple[Request, SavedScreen | N
             preset = find_preset(request.expression)
             text = request.expression if preset is None else preset.expression
             return msgspec.structs.replace(request, expression=text), None
-    columns = request.columns or list(saved.columns)
     is_own = request.universe is None or request.universe == saved.universe
-    universe = saved.universe if is_own else request.universe
-    meant = msgspec.structs.replace(request, expression=saved.expression, universe=universe, columns=columns)
-    return meant, saved if is_own else None
+    given = {name: value for name in _OVERRIDES if (value := getattr(request, name))}
+    given |= {} if request.sort == "score" else {"sort": request.sort}
+    return request_of(saved, **given), saved if is_own else None
 
 
 async def _ask(desk: Desk, request: Request, saved: SavedScreen | None) -> Answer:

@@ -10,6 +10,7 @@ from ralph.errors import BadExpression, BadParameter
 from ralph.jobs.screening import Screening
 from ralph.market.schedules import parse_schedule
 from ralph.screens.answer import COLUMNS_MAX
+from ralph.screens.ordering import read_order
 from ralph.store.database import Database
 from ralph.store.screens import SavedScreen, change_screen, find_screen, make_screen
 
@@ -44,6 +45,9 @@ async def _valid(screening: Screening, workspace: str, given: Mapping[str, Any],
         screens.parse(fields["expression"])
     if "columns" in fields:
         fields["columns"] = _columns(fields["columns"])
+    if fields.get("sort") is not None:
+        fields["sort"] = fields["sort"].strip()
+        read_order(screens.Request(expression="", sort=fields["sort"]))
     if fields.get("schedule") is not None:
         fields["schedule"] = str(parse_schedule(fields["schedule"]))
     if fields.get("universe") is not None:

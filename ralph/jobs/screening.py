@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from ralph import screens
-from ralph.errors import BadParameter, DataNotFound, NotFound, TooLarge
+from ralph.errors import BadExpression, BadParameter, DataNotFound, Departed, NotFound, TooLarge
 from ralph.market.panel import Panel
 from ralph.screens.presets import find_preset
 from ralph.store.database import Database
-from ralph.store.lists import is_list, named_universe
+from ralph.store.lists import all_lists, is_list, members_of, named_universe
 from ralph.store.markets import Markets
 from ralph.store.screen_hits import Outcome, record_run, written_sessions
-from ralph.store.screens import SavedScreen, Universe, find_screen
+from ralph.store.screens import SavedScreen, Universe, find_screen, screens_page
 
 ANSWERS_BYTES_MAX = 64 << 20  # answers kept in memory, as JSON; the ones used least lately go first
 ANSWER_BYTES_MAX = ANSWERS_BYTES_MAX // 8  # a larger one is not kept
@@ -154,26 +156,71 @@ class Screening:
 
     async def _ask(self, panel: Panel, request: screens.Request, path: tuple[str, ...]) -> Answered:
         started = time.perf_counter()
+        condition = screens.parse(request.expression)
         request = msgspec.structs.replace(
             request,
-            expression=str(screens.parse(request.expression)),
+            expression=str(condition),
             as_of=request.as_of or (None if request.cursor else _newest(panel)),
+            universe=await self._universe(panel, request.universe, request.as_of, path),
         )
-        universe = await self._universe(panel, request.universe, request.as_of, path)
-        request = msgspec.structs.replace(request, universe=universe)
-        question = (panel.workspace, panel.data_version, msgspec.json.encode(request).decode())
+        named = await self._named(panel, condition)
+        asked = msgspec.json.encode((request, named.lists, named.screens)).decode()
+        question = (panel.workspace, panel.data_version, asked)
         body = self._answers.get(question)
         is_cached = body is not None
         if body is None:
-            body = await asyncio.get_running_loop().run_in_executor(self._kernels, self._evaluate, panel, request)
+            body = await self._evaluated(panel, request, named)
             self._answers.put(question, body)
         return Answered(body, is_cached, time.perf_counter() - started)
 
-    def _evaluate(self, panel: Panel, request: screens.Request) -> bytes:
-        started = time.perf_counter()
-        answer = screens.run(panel, request)
-        self._observe(time.perf_counter() - started)
-        return msgspec.json.encode(answer)
+    async def _evaluated(self, panel: Panel, request: screens.Request, named: screens.Context) -> bytes:
+        """On the kernel thread; when this task is cancelled, it ends after the slice it is at."""
+        stopped = threading.Event()
+
+        def check() -> None:
+            if stopped.is_set():
+                raise Departed("nobody waits for this answer any more")
+
+        def evaluate() -> bytes:
+            check()
+            started = time.perf_counter()
+            answer = screens.run(panel, request, replace(named, check=check))
+            self._observe(time.perf_counter() - started)
+            return msgspec.json.encode(answer)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._kernels, evaluate)
+        finally:
+            stopped.set()
+
+    async def _named(self, panel: Panel, condition: screens.Node) -> screens.Context:
+        """The lists and screens that a condition names, and those that these name. With one that is not there come
+        the names of all, for the error that the evaluation raises at its place."""
+        lists, texts = screens.names_in(condition)
+        if not lists and not texts:
+            return screens.Context()
+        async with self._database.acquire() as connection:
+            every = {each.name.casefold(): each for each in await all_lists(connection, panel.workspace)}
+            saved, _ = await screens_page(connection, panel.workspace)
+            expressions = {each.name.casefold(): each.expression for each in saved}
+            wanted, known = list(texts), dict[str, str]()
+            needed = set(lists)
+            while wanted:
+                name = wanted.pop()
+                text = _expression_of(name, expressions)
+                if text is None:
+                    return screens.Context(lists=dict.fromkeys(every, ()), screens=expressions)
+                known[name] = text
+                more_lists, more_screens = _names_of(text)
+                needed |= set(more_lists)
+                wanted += [each for each in more_screens if each not in known]
+            members = {}
+            for name in sorted(needed):
+                if name.casefold() not in every:
+                    return screens.Context(lists=dict.fromkeys(every, ()), screens=known)
+                found = await members_of(connection, every[name.casefold()])
+                members[name] = tuple(member.symbol for member in found)
+        return screens.Context(lists=members, screens=known)
 
     async def _universe(self, panel: Panel, universe: Universe, as_of: date | None, path: Sequence[str]) -> Universe:
         """A universe without the names of lists and screens, which a pure screen knows nothing of."""
@@ -208,11 +255,36 @@ class Screening:
         return saved.expression, saved.universe
 
 
+def request_of(saved: SavedScreen, **changes: Any) -> screens.Request:
+    """The request that a saved screen stands for, with what is other for once."""
+    own = screens.Request(
+        expression=saved.expression,
+        universe=saved.universe,
+        columns=list(saved.columns),
+        sort=saved.sort or "score",
+        order=saved.order,
+    )
+    return msgspec.structs.replace(own, **changes)
+
+
 def screen_named(universe: Universe) -> str | None:
     """NAME, where a universe is `screen:NAME`."""
     if isinstance(universe, str) and universe.strip().lower().startswith(_SCREEN):
         return " ".join(universe.strip()[len(_SCREEN) :].split())
     return None
+
+
+def _expression_of(name: str, saved: Mapping[str, str]) -> str | None:
+    preset = find_preset(name)
+    return saved.get(name.casefold()) or (None if preset is None else preset.expression)
+
+
+def _names_of(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a saved screen names; nothing where it cannot be read, which the evaluation says better."""
+    try:
+        return screens.names_in(screens.parse(text))
+    except BadExpression:
+        return (), ()
 
 
 def _newest(panel: Panel) -> date | None:

@@ -62,3 +62,50 @@ def market_caps(capital: Capital, day: np.datetime64, close: FloatArray, close_t
         caps[known] = np.where(capital.day[at] == day, stored, grown)
         caps[known] = np.where(np.isnan(caps[known]), counted, caps[known])
     return caps
+
+
+DAY_SPAN = 1 << 20  # more days than dates have
+
+
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """The statements of a Capital by (column, day), each with the Symbol's close when it was made.
+
+    key  int64, rising: column x DAY_SPAN + the day's number
+    """
+
+    key: IndexArray
+    shares: FloatArray
+    market_cap: FloatArray
+    close_then: FloatArray
+
+    @staticmethod
+    def of(
+        capital: Capital, sessions: NDArray[np.datetime64], newest: NDArray[np.int32], close: FloatArray
+    ) -> Statements:
+        """`newest`: the row of each Symbol's newest bar up to each Session [sessions, symbols], negative where none."""
+        order = np.lexsort((capital.day, capital.column))
+        column, day = capital.column[order].astype(np.int64), capital.day[order]
+        session = np.searchsorted(sessions, day, side="right") - 1
+        row = np.where(session >= 0, newest[np.maximum(session, 0), column], -1) if column.size else column
+        then = np.where(row >= 0, close[np.maximum(row, 0), column], np.nan) if column.size else np.empty(0)
+        key = column * DAY_SPAN + day.astype("datetime64[D]").astype(np.int64)
+        return Statements(key, capital.shares[order], capital.market_cap[order], then)
+
+    def last(self, column: IndexArray, day: NDArray[np.datetime64]) -> IndexArray:
+        """Where the newest statement of each column up to a day stands, -1 where there is none; arrays broadcast."""
+        asked = column * DAY_SPAN + day.astype("datetime64[D]").astype(np.int64)
+        at = np.searchsorted(self.key, asked, side="right") - 1
+        found: IndexArray = np.where((at >= 0) & (self.key[np.maximum(at, 0)] // DAY_SPAN == column), at, -1)
+        return found
+
+    def shares_at(self, last: IndexArray) -> FloatArray:
+        """Listed shares as told by these statements."""
+        return np.where(last >= 0, self.shares[np.maximum(last, 0)], np.nan)
+
+    def market_cap_at(self, last: IndexArray, close: FloatArray) -> FloatArray:
+        """Market caps in won: what was told, grown as the price has since, else shares x close (see market_caps)."""
+        at = np.maximum(last, 0)
+        grown = self.market_cap[at] * (close / self.close_then[at])
+        caps = np.where(np.isnan(grown), self.shares[at] * close, grown)
+        return np.where(last >= 0, caps, np.nan)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import DataNotFound
-from ralph.market.capital import Capital, market_caps
+from ralph.market.capital import Capital, Statements, market_caps
 from ralph.market.roster import Roster
 from ralph.market.symbol import Listing, Symbol
 
@@ -82,6 +82,20 @@ class Panel:
         has_bar = self.rows != NO_BAR
         return np.where(has_bar.any(axis=0), has_bar.argmax(axis=0), self.sessions.size).astype(np.int32)
 
+    @cached_property
+    def session_of(self) -> IntArray:
+        """The index of the Session of each bar, NO_BAR above a Symbol's first: [bars, symbols]."""
+        found = np.full(self.flags.shape, NO_BAR, dtype=np.int32)
+        session, column = np.nonzero(self.rows >= 0)
+        found[self.rows[session, column], column] = session
+        return found
+
+    @cached_property
+    def statements(self) -> Statements:
+        """What was said of each Symbol's capital, ready to be asked by bar."""
+        newest = np.maximum.accumulate(self.rows, axis=0)
+        return Statements.of(self.capital, self.sessions, newest, self.fields["close"])
+
     def as_of(self, day: date | None = None) -> View:
         """What was known at the close of a Session (the newest when None); DataNotFound names the latest date."""
         if self.sessions.size == 0:
@@ -95,6 +109,10 @@ class Panel:
             self._make_room()
             view = self._views.setdefault(index, view)
         return view
+
+    def session_view(self, day: date) -> View:
+        """As `as_of`, of a Session that is not worth keeping for others."""
+        return View(self, self._index(day))
 
     def _make_room(self) -> None:
         """Drop the views made first. Readers share the Panel between threads: a list is taken before anything goes."""
@@ -134,7 +152,7 @@ class View:
         self.panel = panel
         self.index = index
         self.on: date = panel.sessions[index].astype(object)
-        row = panel.rows[index]
+        row = self._newest_rows()
         self.traded: NDArray[np.bool_] = row >= 0
         self.shift = np.where(self.traded, panel.bar_count - 1 - row, 0).astype(np.int32)
         length = np.where(self.traded, row - panel.first + 1, 0)
@@ -143,13 +161,39 @@ class View:
         self._fields: dict[str, FloatArray] = {}
         self._flags: NDArray[np.uint8] | None = None
 
+    def _newest_rows(self) -> IntArray:
+        """The Panel's row that is to be the last of each column; negative where a Symbol has none."""
+        rows: IntArray = self.panel.rows[self.index]
+        return rows
+
     @property
     def held_bytes(self) -> int:
         """Memory of the gathered arrays; nothing where the Panel's own serve."""
         if self.is_whole:
             return 0
+        latest = self.__dict__.get("latest")
+        below = latest.held_bytes if latest is not None and latest is not self else 0
         flags = 0 if self._flags is None else self._flags.nbytes
-        return flags + sum(array.nbytes for array in list(self._fields.values()))
+        return below + flags + sum(array.nbytes for array in list(self._fields.values()))
+
+    @cached_property
+    def latest(self) -> View:
+        """The same Session, with the rows of Symbols that did not trade on it too: their newest bar in the last row."""
+        return Latest(self.panel, self.index)
+
+    def newest(self, name: str, rows: int) -> FloatArray:
+        """The newest rows of a field [rows, symbols]; all missing where nothing by that name is stored."""
+        if name not in self.panel.fields:
+            return np.full((rows, self.first.size), np.nan)
+        return self.field(name)[self.height - rows :]
+
+    def session_of(self, rows: int) -> IntArray:
+        """The index of the Session of each of the newest bars, NO_BAR where there is none: [rows, symbols]."""
+        back = np.arange(rows - 1, -1, -1, dtype=np.int32)[:, None]
+        at = self.panel.bar_count - 1 - self.shift - back
+        found = np.take_along_axis(self.panel.session_of, np.maximum(at, 0), axis=0)
+        sessions: IntArray = np.where((at >= 0) & (back < self.height - self.first), found, NO_BAR).astype(np.int32)
+        return sessions
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:
@@ -232,3 +276,18 @@ class View:
             else:
                 np.take(source, at, out=gathered[row], mode="clip")  # clip: the one mode that writes straight to out
             at += symbols
+
+
+class Latest(View):
+    """A View in which `traded` says whether a Symbol has any bar up to the Session, and the last row is its newest."""
+
+    def _newest_rows(self) -> IntArray:
+        panel = self.panel
+        rows: IntArray = panel.rows[self.index].copy()
+        open_columns = np.flatnonzero((rows < 0) & (panel.listed_from <= self.index))
+        session = self.index - 1
+        while open_columns.size and session >= 0:
+            rows[open_columns] = panel.rows[session, open_columns]
+            open_columns = open_columns[rows[open_columns] < 0]
+            session -= 1
+        return rows

@@ -41,12 +41,12 @@ def validate(text: str) -> list[Problem]:
     for start, end in _clauses(text):
         error = _refused(text[start:end])
         if error is not None:
-            error.position += start
-            found.setdefault(error.position, _problem(text, error))
+            problem = _problem(text[start:end], start, error)
+            found.setdefault(problem.position, problem)
         if len(found) == PROBLEMS_MAX:
             break
     if not found:
-        found[first.position] = _problem(text, first)
+        found[first.position] = _problem(text, 0, first)
     return [found[position] for position in sorted(found)]
 
 
@@ -58,10 +58,13 @@ def _refused(text: str) -> BadExpression | None:
     return None
 
 
-def _problem(text: str, error: BadExpression) -> Problem:
-    position = min(error.position, len(text))
-    length = min(error.length, len(text) - position)
-    return Problem(position, length, error.message, error.suggestion, _fix(text, position, length, error))
+def _problem(clause: str, start: int, error: BadExpression) -> Problem:
+    """The problem of a clause that begins at `start`."""
+    position = min(error.position, len(clause))
+    length = min(error.length, len(clause) - position)
+    fix = _fix(clause, position, length, error)
+    moved = None if fix is None else Fix(fix.start + start, fix.end + start, fix.text)
+    return Problem(position + start, length, error.message, error.suggestion, moved)
 
 
 def _fix(text: str, position: int, length: int, error: BadExpression) -> Fix | None:

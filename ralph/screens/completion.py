@@ -61,10 +61,10 @@ class Completion(msgspec.Struct, frozen=True):
 class Names(msgspec.Struct, frozen=True):
     """Names that only a market and its user know."""
 
-    market: list[str] = []
-    sector: list[str] = []
-    list: list[str] = []
-    screen: list[str] = []
+    markets: list[str] = []
+    sectors: list[str] = []
+    lists: list[str] = []
+    screens: list[str] = []
 
 
 def complete(text: str, position: int | None = None, names: Names | None = None) -> list[Completion]:
@@ -175,11 +175,9 @@ def _known_names(tokens: list[Token], names: Names) -> list[Completion]:
         if before[-1:] == ["in"]:
             before = before[:-2] if before[-2:-1] == ["not"] else before[:-1]
             of = before[-1] if before and before[-1] in ("market", "sector") else ""
-    listed: Iterable[str] = getattr(names, of) if of else ()
-    return [
-        Completion(name, "name", f'"{name}"', 0, 0, f'"{name}"', MEMBERSHIPS[of].en, MEMBERSHIPS[of].ko)
-        for name in listed
-    ]
+    listed: Iterable[str] = getattr(names, f"{of}s") if of else ()
+    word = MEMBERSHIPS.get(of, _COMPARED)
+    return [Completion(name, "name", f'"{name}"', 0, 0, f'"{name}"', word.en, word.ko) for name in listed]
 
 
 def _parameters(tokens: list[Token]) -> list[Completion]:

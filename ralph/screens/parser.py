@@ -116,10 +116,8 @@ class _Parser(Reader):
         return self._made(kind(parts=tuple(parts)), left.span.start)
 
     def _compared(self, left: Node, token: Token) -> Node:
-        if token.text == "not" or token.text in RANGES:
-            made = self._ranged(left, token)
-        else:
-            made = self._sided(left, token)
+        is_range = token.text == "not" or token.text in RANGES
+        made = self._ranged(left, token) if is_range else self._sided(left, token)
         after = self._next
         if self._infix_power(after) == COMPARE:
             raise complaints.at(

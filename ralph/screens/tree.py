@@ -6,7 +6,7 @@ JSON: every node is an object whose "node" names its class in lower case, such a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -46,7 +46,7 @@ class Number(_Node, frozen=True):
 
 
 class Field(_Node, frozen=True):
-    """A column of the Panel (open, high, low, close, volume, value), a mean of prices, or what is known of a company."""
+    """A column of the Panel (open, high, low, close, volume, value), a mean of prices, or a company's figure."""
 
     name: str
 
@@ -226,6 +226,22 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The tree with every node changed, those below first."""
+    below = children(node)
+    if below:
+        new = iter([mapped(child, change) for child in below])
+        fields: dict[str, object] = {}
+        for name in node.__struct_fields__:
+            value = getattr(node, name)
+            if isinstance(value, _Node):
+                fields[name] = next(new)
+            elif isinstance(value, tuple) and value and isinstance(value[0], _Node):
+                fields[name] = tuple(next(new) for _ in value)
+        node = msgspec.structs.replace(node, **fields)
+    return change(node)
 
 
 def is_constant(node: Node) -> bool:

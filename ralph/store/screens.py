@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import msgspec
@@ -26,7 +26,7 @@ class SavedScreen(msgspec.Struct, frozen=True, kw_only=True):
 
     expression  as it was written
     universe    as in a request: a market, `top:200`, `sector:NAME`, `list:NAME`, `screen:NAME`, Symbols; None: all
-    sort        the column that orders the matches; None: the score
+    sort, order  how matches are ordered, as in a request; None: the best score first
     schedule    when it runs by itself, like `30 minutes after the close`
     watch       whether it is watched while the market is open
     is_system   whether its matches become signals
@@ -42,6 +42,7 @@ class SavedScreen(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     columns: tuple[str, ...]
     sort: str | None
+    order: Literal["asc", "desc"] | None
     schedule: str | None
     watch: bool
     is_system: bool
@@ -73,8 +74,8 @@ class Share(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = """
-    SELECT s.id::text AS id, s.name, s.note, s.tags, s.columns, s.sort, s.schedule, s.watch, s.is_system, s.version,
-           s.created_at, s.updated_at, v.expression, v.universe, lower(s.name) AS place
+    SELECT s.id::text AS id, s.name, s.note, s.tags, s.columns, s.sort, s.sort_order AS "order", s.schedule, s.watch,
+           s.is_system, s.version, s.created_at, s.updated_at, v.expression, v.universe, lower(s.name) AS place
       FROM screens s
       JOIN workspaces w ON w.id = s.workspace_id
       JOIN screen_versions v ON v.screen_id = s.id AND v.version = s.version
@@ -98,8 +99,8 @@ _COUNT = """
 """
 
 _MAKE = """
-    INSERT INTO screens (workspace_id, name, note, tags, columns, sort, schedule, watch, is_system)
-         SELECT id, $2, $3, $4, $5, $6, $7, $8, $9
+    INSERT INTO screens (workspace_id, name, note, tags, columns, sort, sort_order, schedule, watch, is_system)
+         SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10
            FROM workspaces
           WHERE name = $1
       RETURNING id
@@ -111,8 +112,8 @@ _REWORD = "UPDATE screen_versions SET expression = $3 WHERE screen_id = $1 AND v
 
 _CHANGE = """
     UPDATE screens
-       SET name = $2, note = $3, tags = $4, columns = $5, sort = $6, schedule = $7, watch = $8, is_system = $9,
-           version = $10, updated_at = now()
+       SET name = $2, note = $3, tags = $4, columns = $5, sort = $6, sort_order = $7, schedule = $8, watch = $9,
+           is_system = $10, version = $11, updated_at = now()
      WHERE id = $1
 """
 
@@ -192,7 +193,13 @@ async def make_screen(connection: asyncpg.Connection, workspace: str, given: Map
         raise TooLarge(f"a workspace holds at most {SCREENS_MAX:,} screens: remove one first", field="name")
     fields = checked(given, "screen")
     about = [fields["name"], fields.get("note", ""), fields.get("tags", []), list(fields.get("columns", ()))]
-    about += [fields.get("sort"), fields.get("schedule"), fields.get("watch", False), fields.get("is_system", False)]
+    about += [
+        fields.get("sort"),
+        fields.get("order"),
+        fields.get("schedule"),
+        fields.get("watch", False),
+        fields.get("is_system", False),
+    ]
     try:
         async with connection.transaction():
             made = await connection.fetchval(_MAKE, workspace, *about)
@@ -222,7 +229,7 @@ async def change_screen(
             elif "expression" in change:
                 await connection.execute(_REWORD, int(found.id), version, fields["expression"])
             about = [fields["name"], fields["note"], list(fields["tags"]), list(fields["columns"]), fields["sort"]]
-            about += [fields["schedule"], fields["watch"], fields["is_system"], version]
+            about += [fields["order"], fields["schedule"], fields["watch"], fields["is_system"], version]
             await connection.execute(_CHANGE, int(found.id), *about)
     except asyncpg.UniqueViolationError:
         raise _taken(fields["name"]) from None
