@@ -198,7 +198,7 @@ class Slow:
 
 
 @given(conditions(EXACT_READINGS))
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_every_condition_means_what_its_definition_says(node: Condition) -> None:
     """True, false and missing as an interpreter finds them that looks at one Symbol and one bar at a time."""
     for day in (DAYS[1], DAYS[-1]):

@@ -95,17 +95,19 @@ class Statements:
     def last(self, column: IndexArray, day: NDArray[np.datetime64]) -> IndexArray:
         """Where the newest statement of each column up to a day stands, -1 where there is none; arrays broadcast."""
         asked = column * DAY_SPAN + day.astype("datetime64[D]").astype(np.int64)
+        if not self.key.size:
+            return np.full(asked.shape, -1, dtype=np.int64)
         at = np.searchsorted(self.key, asked, side="right") - 1
         found: IndexArray = np.where((at >= 0) & (self.key[np.maximum(at, 0)] // DAY_SPAN == column), at, -1)
         return found
 
     def shares_at(self, last: IndexArray) -> FloatArray:
         """Listed shares as told by these statements."""
-        return np.where(last >= 0, self.shares[np.maximum(last, 0)], np.nan)
+        found: FloatArray = np.append(self.shares, np.nan)[last]
+        return found
 
     def market_cap_at(self, last: IndexArray, close: FloatArray) -> FloatArray:
         """Market caps in won: what was told, grown as the price has since, else shares x close (see market_caps)."""
-        at = np.maximum(last, 0)
-        grown = self.market_cap[at] * (close / self.close_then[at])
-        caps = np.where(np.isnan(grown), self.shares[at] * close, grown)
-        return np.where(last >= 0, caps, np.nan)
+        told, shares, then = (np.append(each, np.nan)[last] for each in (self.market_cap, self.shares, self.close_then))
+        grown = told * (close / then)
+        return np.where(np.isnan(grown), shares * close, grown)

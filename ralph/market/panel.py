@@ -152,15 +152,37 @@ class View:
         self.panel = panel
         self.index = index
         self.on: date = panel.sessions[index].astype(object)
-        row = self._newest_rows()
-        self.traded: NDArray[np.bool_] = row >= 0
-        self.shift = np.where(self.traded, panel.bar_count - 1 - row, 0).astype(np.int32)
-        length = np.where(self.traded, row - panel.first + 1, 0)
-        self.height = int(length.max(initial=1)) if length.size else 1
-        self.first: IntArray = (self.height - length).astype(np.int32)
         self._fields: dict[str, FloatArray] = {}
         self._flags: NDArray[np.uint8] | None = None
+        self._sessions: IntArray | None = None
 
+    @cached_property
+    def traded(self) -> NDArray[np.bool_]:
+        """Whether each Symbol has a bar in the last row: [symbols]."""
+        traded: NDArray[np.bool_] = self._newest_rows >= 0
+        return traded
+
+    @cached_property
+    def shift(self) -> IntArray:
+        """How many rows above the Panel's last each column's newest bar stands: [symbols]."""
+        return np.where(self.traded, self.panel.bar_count - 1 - self._newest_rows, 0).astype(np.int32)
+
+    @cached_property
+    def _length(self) -> IntArray:
+        length: IntArray = np.where(self.traded, self._newest_rows - self.panel.first + 1, 0).astype(np.int32)
+        return length
+
+    @cached_property
+    def height(self) -> int:
+        """Rows of each field: the bars of the Symbol that has most."""
+        return int(self._length.max(initial=1))
+
+    @cached_property
+    def first(self) -> IntArray:
+        """The row of each Symbol's first bar; `height` where it has none: [symbols]."""
+        return (self.height - self._length).astype(np.int32)
+
+    @cached_property
     def _newest_rows(self) -> IntArray:
         """The Panel's row that is to be the last of each column; negative where a Symbol has none."""
         rows: IntArray = self.panel.rows[self.index]
@@ -189,10 +211,20 @@ class View:
 
     def session_of(self, rows: int) -> IntArray:
         """The index of the Session of each of the newest bars, NO_BAR where there is none: [rows, symbols]."""
+        if self._sessions is None or self._sessions.shape[0] < rows:
+            self._sessions = self._gather_sessions(rows)
+        return self._sessions[self._sessions.shape[0] - rows :]
+
+    def _gather_sessions(self, rows: int) -> IntArray:
+        stored = self.panel.session_of
         back = np.arange(rows - 1, -1, -1, dtype=np.int32)[:, None]
-        at = self.panel.bar_count - 1 - self.shift - back
-        found = np.take_along_axis(self.panel.session_of, np.maximum(at, 0), axis=0)
-        sessions: IntArray = np.where((at >= 0) & (back < self.height - self.first), found, NO_BAR).astype(np.int32)
+        if self.is_whole and rows <= stored.shape[0]:
+            found = stored[stored.shape[0] - rows :]
+        else:
+            at = self.panel.bar_count - 1 - self.shift - back
+            found = np.take_along_axis(stored, np.maximum(at, 0), axis=0)
+        sessions: IntArray = np.where(back < self._length, found, np.int32(NO_BAR))
+        sessions.flags.writeable = False
         return sessions
 
     @cached_property
@@ -281,6 +313,7 @@ class View:
 class Latest(View):
     """A View in which `traded` says whether a Symbol has any bar up to the Session, and the last row is its newest."""
 
+    @cached_property
     def _newest_rows(self) -> IntArray:
         panel = self.panel
         rows: IntArray = panel.rows[self.index].copy()

@@ -64,6 +64,7 @@ class Neighbours:
         self._rolls = Rolls(view.panel) if rolls is None else rolls
         self._tails: dict[Across, int] = {}
         self._found: dict[Across, FloatArray] = {}
+        self._spans: dict[int, tuple[IndexArray, int]] = {}
         self._inner: Neighbours | None = None
         self.rows_planned = 0
 
@@ -99,8 +100,11 @@ class Neighbours:
 
     def _span(self, node: Across) -> tuple[IndexArray, int]:
         """The Session of each bar that was asked for [tail, columns], and the oldest of them."""
-        sessions = self._view.session_of(self._tails[node])[:, self._columns].astype(np.int64)
-        return sessions, self._oldest(sessions)
+        tail = self._tails[node]
+        if tail not in self._spans:
+            sessions = np.take(self._view.session_of(tail), self._columns, axis=1).astype(np.int64)
+            self._spans[tail] = sessions, self._oldest(sessions)
+        return self._spans[tail]
 
     def _planned(self, node: Across, columns: IndexArray | None) -> Evaluation:
         """The operand over all Symbols, back to the oldest Session."""
@@ -122,7 +126,9 @@ class Neighbours:
         for start in range(0, by_session.shape[0], SESSIONS_AT_ONCE):
             self._context.check()
             rows = slice(start, start + SESSIONS_AT_ONCE)
-            sectors = [self._rolls.sectors(oldest + start + row) for row in range(by_session[rows].shape[0])]
+            sectors = []
+            if node.name.startswith("sector_"):
+                sectors = [self._rolls.sectors(oldest + start + row) for row in range(by_session[rows].shape[0])]
             found[rows] = figures_across(node.name, by_session[rows], sectors, self._columns)
         at = np.maximum(sessions - oldest, 0)
         result[:, self._columns] = np.where(sessions < 0, np.nan, np.take_along_axis(found, at, axis=0))

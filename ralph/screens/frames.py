@@ -20,9 +20,14 @@ IndexArray: TypeAlias = NDArray[np.int64]
 class Bars(Protocol):
     """What is read of a view."""
 
-    panel: Panel
-    height: int
-    first: IntArray
+    @property
+    def panel(self) -> Panel: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def first(self) -> IntArray: ...
 
     def newest(self, name: str, rows: int) -> FloatArray: ...
 
@@ -64,13 +69,14 @@ class FrameBars:
         self._daily_height = height = view.height
         sessions = np.take(view.session_of(height), columns, axis=1)
         begins = beginnings(view.panel.sessions, "week" if frame == "weekly" else "month").astype(np.int64)
-        period = np.where(sessions == NO_BAR, -1, begins[np.maximum(sessions, 0)])
+        period = np.append(begins, np.iinfo(np.int64).min)[sessions]  # NO_BAR is -1: the last
         self._begins = np.ones(period.shape, dtype=np.bool_)  # the first bar of its period
         self._begins[1:] = period[1:] != period[:-1]
-        self._begins &= period >= 0
+        there = sessions != NO_BAR
+        self._begins &= there
         number = np.cumsum(self._begins, axis=0, dtype=np.int32)  # of the period in its column, from 1
         self._ends = np.zeros((int(number[-1].max(initial=0)) + 1, columns.size), dtype=np.int32)
-        row, column = np.nonzero(period >= 0)
+        row, column = np.nonzero(there)
         self._ends[number[row, column], column] = row  # of several writes to one place numpy keeps the last
         self._number = number[height - tail :]
         self._tail = tail
