@@ -4,72 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import polars as pl
 import pytest
-from click.testing import CliRunner
-from serving import Server, environment, serving
+from saved_market import DAYS, RISING, client, server
 
-from ralph.cli.screen import screen_command
-from ralph.errors import RalphError
-from ralph.screens import parse
-
-CODES = {"005930": "삼성전자", "000660": "SK하이닉스", "035420": "NAVER"}
-CLOSES = {"005930": (100, 101, 102, 103), "000660": (100, 99, 98, 97), "035420": (100, 100, 101, 102)}
-DAYS = ("2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08")
-BARS = "종목코드,종목명,일자,시가,고가,저가,종가,거래량\n" + "".join(
-    f"{code},{name},{day},100,110,90,{CLOSES[code][index]},1000\n"
-    for code, name in CODES.items()
-    for index, day in enumerate(DAYS)
-)
-SYMBOLS = """종목코드,종목명,시장구분,업종
-005930,삼성전자,KOSPI,전기전자
-000660,SK하이닉스,KOSPI,전기전자
-035420,NAVER,KOSPI,서비스
-"""
-RISING = "close > close[1]"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the module, without the simulated market, its workspace main filled through the API."""
-    with serving(tmp_path_factory.mktemp("saved") / "home", "--no-demo") as running:
-        with running.client() as client:
-            for kind, text in (("bars", BARS), ("symbols", SYMBOLS)):
-                params = {"filename": "file.csv", "kind": kind}
-                response = client.post("/api/v1/imports", params=params, content=text.encode())
-                assert response.status_code == 201, response.text
-            wait_for(client, "KOSPI")
-        yield running
-
-
-def wait_for(client: httpx.Client, market: str) -> None:
-    """Wait until the Panel in memory knows what was imported."""
-    body = {"expression": "close > 0", "universe": market}
-    for _ in range(1_000):
-        if client.post("/api/v1/screens/run", params={"workspace": "main"}, json=body).status_code == 200:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{market} is still unknown")
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    """A client of the workspace main; what it saved is removed afterwards."""
-    with server.client(params={"workspace": "main"}) as opened:
-        yield opened
-        for each in opened.get("/api/v1/screens").json()["screens"]:
-            opened.delete(f"/api/v1/screens/{each['id']}")
+__all__ = ["client", "server"]
 
 
 def saved(client: httpx.Client, name: str = "rising", **fields: Any) -> dict[str, Any]:
@@ -372,82 +315,3 @@ def test_many_ask_the_same_at_once_and_get_the_same(client: httpx.Client) -> Non
     assert [run["wrote_hits"] for run in runs].count(True) == 1
     assert len(runs) == 8
     assert len(client.get(f"{where}/hits").json()["hits"]) == 2
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    error: str
-
-
-def screen(home: Path, *arguments: str) -> Said:
-    """`ralph screen ...` in this process: what it prints, and the exit code it leads to."""
-    env = {"RALPH_HOME": str(home), "RALPH_DEMO": "false"}
-    result = CliRunner().invoke(screen_command, arguments, env=env, standalone_mode=False)
-    if result.exception is None or isinstance(result.exception, SystemExit):
-        return Said(result.exit_code, result.stdout, result.stderr)
-    assert isinstance(result.exception, RalphError), result.exception
-    return Said(result.exception.exit_code, result.stdout, result.exception.message)
-
-
-def test_the_command_line_keeps_screens_too(server: Server, client: httpx.Client, tmp_path: Path) -> None:
-    home = server.home
-    given = ("--tag", "mine", "--schedule", "at close", "--universe", "KOSPI")
-    assert screen(home, "save", "오름", RISING, *given).out.strip() == "오름: saved (version 1)"
-    changed = screen(home, "save", "오름", "close > close[2]", "--universe", "all", "--watch", "--json")
-    card = json.loads(changed.out)
-    assert (card["version"], card["universe"], card["watch"], card["tags"]) == (2, None, True, ["mine"])
-    answer = json.loads(screen(home, "오름", "--json").out)
-    assert (answer["expression"], answer["total_matches"]) == ("close > close[2]", 2)
-    preset = json.loads(screen(home, "Golden Cross", "--json").out)
-    assert preset["expression"] == str(parse("sma(50) crosses_above sma(200)"))
-    filled = screen(home, "history", "오름", "--fill", "--from", DAYS[0], "--to", DAYS[3])
-    assert filled.out.strip() == "3 Sessions filled, 1 were there, 2 hits written"
-    assert len(json.loads(screen(home, "history", "오름", "--hits", "--json").out)) == 4
-    assert len(json.loads(screen(home, "history", "오름", "--json").out)) == 4
-    assert screen(home, "history", "오름", "--export", str(tmp_path / "hits.parquet")).code == 0
-    assert pl.read_parquet(tmp_path / "hits.parquet").height == 4
-    assert screen(home, "history", "오름", "--export", "hits.txt").code == 2
-    assert screen(home, "history", "오름", "--fill").code == 2
-    assert screen(home, "rename", "오름", "up").code == 0
-    assert RISING in screen(home, "show", "up").out
-    assert json.loads(screen(home, "ls", "--tag", "mine", "--json").out)[0]["name"] == "up"
-    assert "2 of 3 symbols" in screen(home, "up").error
-    assert screen(home, "rm", "up").code == 0
-    assert screen(home, "restore", card["id"]).out.strip() == "up: restored"
-    assert [screen(home, *words).code for words in (["show", "none"], ["save", "none"], ["clsoe > 1"])] == [3, 3, 2]
-
-
-def test_the_command_line_tells_presets_and_the_language(tmp_path: Path) -> None:
-    assert screen(tmp_path, "format", "(close>open)").out.strip() == "close > open"
-    assert screen(tmp_path, "format", "close >").code == 2
-    assert screen(tmp_path, "language").out.startswith("#")
-    assert len(json.loads(screen(tmp_path, "presets", "--json").out)) >= 30
-    (tmp_path / "bars.csv").write_text(BARS)
-    file = ("--file", str(tmp_path / "bars.csv"))
-    for words in (("close > 0", "--universe", "list:x"), ("close > 0", "--universe", "screen:x"), ("x > 1", "--watch")):
-        assert screen(tmp_path, *words, *file).code == 2
-    assert json.loads(screen(tmp_path, "gap-up", *file, "--json").out)["expression"].startswith("open >= 1.03")
-
-
-def test_a_watched_screen_tells_what_changes(server: Server) -> None:
-    """In the workspace demo, which is empty here."""
-    with server.client(params={"workspace": "demo", "filename": "file.csv", "kind": "bars"}) as client:
-        assert client.post("/api/v1/imports", content=BARS.encode()).status_code == 201
-        command = [sys.executable, "-m", "ralph", "screen", RISING, "--watch", "--every", "0.1", "--json"]
-        env = environment(server.home)
-        with subprocess.Popen(
-            [*command, "--workspace", "demo"], env=env, stdout=subprocess.PIPE, text=True
-        ) as watching:
-            assert watching.stdout is not None
-            first = json.loads(watching.stdout.readline())
-            assert {match["symbol"] for match in first["matches"]} == {"005930", "035420"}
-            later = "symbol,date,open,high,low,close,volume\n000660,2026-01-09,99,110,90,99,10\n"
-            later += "005930,2026-01-09,99,110,90,99,10\n"
-            assert client.post("/api/v1/imports", content=later.encode()).status_code == 201
-            change = json.loads(watching.stdout.readline())
-            watching.send_signal(signal.SIGINT)
-            assert watching.wait(20) == 130
-        assert (change["workspace"], change["simulated"], change["as_of"]) == ("demo", True, "2026-01-09")
-        assert [match["symbol"] for match in change["added"]] == ["000660"]
-        assert set(change["removed"]) == {"005930", "035420"}

@@ -58,8 +58,8 @@ async def list_passed(
     code: FromPath[str],
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
-    since: Annotated[date | None, QueryParameter(query="from", description="First Session.")] = None,
-    until: Annotated[date | None, QueryParameter(query="to", description="Last Session.")] = None,
+    since: Annotated[date | None, QueryParameter(name="from", description="First Session.")] = None,
+    until: Annotated[date | None, QueryParameter(name="to", description="Last Session.")] = None,
     workspace: FromQuery[str | None] = None,
 ) -> PassedPage:
     """Which saved screens a Symbol passed, and on which days, from their logs of hits."""

@@ -35,8 +35,8 @@ EXPORTS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.
 _OVERRIDES = ("as_of", "limit", "cursor", "columns", "sort", "order")
 
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most this many.")]
-Since = Annotated[date | None, QueryParameter(query="from", description="First Session.")]
-Until = Annotated[date | None, QueryParameter(query="to", description="Last Session.")]
+Since = Annotated[date | None, QueryParameter(name="from", description="First Session.")]
+Until = Annotated[date | None, QueryParameter(name="to", description="Last Session.")]
 
 
 class SavedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,7 +186,7 @@ async def list_hits(
     until: Until = None,
     cursor: FromQuery[str | None] = None,
     limit: PageLimit = 500,
-    form: Annotated[Literal["json", "csv", "parquet"], QueryParameter(query="format")] = "json",
+    form: Annotated[Literal["json", "csv", "parquet"], QueryParameter(name="format")] = "json",
     workspace: FromQuery[str | None] = None,
 ) -> Response[HitPage]:
     """Who matched and when, in pages; with `format=csv` or `parquet` the whole range as a file."""
