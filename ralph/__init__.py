@@ -5,7 +5,7 @@ In reading order, pure first:
 market       Symbols, bars, the calendar, ticks and taxes, timeframes, the Panel (a whole market as columns)
 kernels      numba over arrays
 indicators   one file each, and `series` to compute any of them
-screens      the condition language: parse, plan, evaluate, explain, score
+screens      the condition language: parse, plan, evaluate, explain, score; and the presets
 brokers      where bars come from, for now files; and the writing of files
 store        Postgres: migrations, bars, import runs, exports, the Panel's cache
 embedded     Postgres and Redis for a local start

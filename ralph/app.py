@@ -26,6 +26,7 @@ from ralph.embedded.home import Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import Misconfigured, RalphError
 from ralph.jobs.demo import fill_demo
+from ralph.jobs.screening import Screening
 from ralph.market.panel import Panel
 from ralph.store.cache import Cache
 from ralph.store.database import Database
@@ -130,6 +131,7 @@ class Application:
         self._database = Database()
         self._cache = Cache()
         self._markets = Markets(self._database, PanelStore(home.path / "panel"), self._on_panel)
+        self._screening = Screening(self._database, self._markets, self._kernels, self._metrics.screen_seconds.observe)
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
         self._tasks: list[asyncio.Task[None]] = []
@@ -144,6 +146,7 @@ class Application:
             access=self._access,
             database=self._database,
             markets=self._markets,
+            screening=self._screening,
             kernels=self._kernels,
             metrics=self._metrics,
             calendar=self._calendar,

@@ -7,6 +7,7 @@ RalphError
 │   ├── BadFile           a file that cannot be read to its end
 │   ├── NotAllowed        a missing or wrong key, host or permission    401/403, exit 5
 │   ├── TooLarge          a body or result over its limit
+│   ├── Departed          the client left before its answer was ready   499
 │   └── NotFound          nothing by that name
 │       ├── UnknownSymbol
 │       └── DataNotFound  no data on that date                          exit 3
@@ -75,6 +76,11 @@ class NotAllowed(BadRequest):
 class TooLarge(BadRequest):
     code = "TOO_LARGE"
     status = 413
+
+
+class Departed(BadRequest):
+    code = "DEPARTED"
+    status = 499
 
 
 class NotFound(BadRequest):

@@ -11,21 +11,30 @@ from hypothesis import strategies as st
 from ralph.market.columns import BarColumns
 from ralph.market.symbol import Listing, Symbol
 from ralph.screens.tree import (
+    Across,
     All,
     Any,
     Arithmetic,
+    Belongs,
     Comparison,
     Condition,
+    Count,
     Crossing,
     Field,
+    Framed,
     Function,
+    History,
+    Lasting,
     Negative,
+    Net,
     Not,
     Number,
     Numeric,
     Offset,
     Reading,
+    Since,
     is_constant,
+    walk,
 )
 
 FIRST_DAY = np.datetime64("2025-01-02")
@@ -71,6 +80,35 @@ def until(bars: BarColumns, day: date) -> BarColumns:
     return BarColumns(listings=bars.listings, **arrays)
 
 
+def _windowed(parts: tuple[str, Numeric, int]) -> Numeric:
+    name, inner, bars = parts
+    return inner if is_constant(inner) else History(name, inner, bars)  # type: ignore[arg-type]
+
+
+def _framed(pair: tuple[str, Numeric]) -> Numeric:
+    frame, inner = pair
+    outside = any(isinstance(below, Framed | Across | Net | Belongs) for below in walk(inner))
+    inside = any(isinstance(below, Field | Reading) for below in walk(inner))
+    return Framed(frame, inner) if inside and not outside else inner  # type: ignore[arg-type]
+
+
+def _counted(parts: tuple[str, Comparison, int]) -> Numeric:
+    kind, part, bars = parts
+    if is_constant(part):
+        return Field("close")
+    return Count(part, bars) if kind == "count" else Since(part)
+
+
+def _lasting(parts: tuple[str, Condition, int]) -> Condition:
+    name, part, bars = parts
+    return part if is_constant(part) else Lasting(name, part, bars)  # type: ignore[arg-type]
+
+
+def _across(pair: tuple[str, Numeric]) -> Numeric:
+    name, inner = pair
+    return inner if is_constant(inner) else Across(name, inner)  # type: ignore[arg-type]
+
+
 def _offset(pair: tuple[Numeric, int]) -> Numeric:
     inner, bars = pair
     return inner if isinstance(inner, Number | Offset) else Offset(inner, bars)
@@ -112,23 +150,46 @@ def numbers(readings: st.SearchStrategy[Reading]) -> st.SearchStrategy[Numeric]:
             st.builds(Function, st.sampled_from(["min", "max"]), st.tuples(inner, inner)),
             st.builds(Function, st.just("abs"), st.tuples(inner)),
             st.tuples(inner, st.integers(1, 4)).map(_offset),
+            st.tuples(st.sampled_from(["change", "percentile"]), inner, st.integers(2, 5)).map(_windowed),
+            st.tuples(st.sampled_from(["weekly", "monthly"]), inner).map(_framed),
             st.tuples(inner, readings).map(_sourced),
         )
 
     return st.recursive(leaves, grow, max_leaves=6)
 
 
-def conditions(readings: st.SearchStrategy[Reading]) -> st.SearchStrategy[Condition]:
-    """Conditions of every kind."""
+def conditions(readings: st.SearchStrategy[Reading], *, everything: bool = False) -> st.SearchStrategy[Condition]:
+    """Conditions of every kind; `everything` adds what needs other Symbols, lists, flows and figures of companies."""
     number = numbers(readings)
+    if everything:
+        names = ["rank", "market_percentile", "market_median", "sector_rank", "sector_median"]
+        number = st.one_of(
+            number,
+            st.tuples(st.sampled_from(names), number).map(_across),
+            st.just(Across("rs_rating")),
+            st.sampled_from([Field("market_cap"), Field("shares"), Field("listing_age")]),
+            st.builds(Net, st.sampled_from(["foreign", "inst", "indiv"]), st.integers(1, 9)),
+        )
+    simple = st.builds(Comparison, st.sampled_from(["<", ">"]), number, number)
+    counted = st.tuples(st.sampled_from(["count", "since"]), simple, st.integers(1, 5)).map(_counted)
+    number = st.one_of(number, counted)
     leaves: st.SearchStrategy[Condition] = st.one_of(
         st.builds(Comparison, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), number, number),
         st.builds(Crossing, st.sampled_from(["above", "below"]), number, number),
     )
 
+    if everything:
+        several = st.lists(st.sampled_from(["KOSPI", "반도체", "a b", "x-1"]), min_size=1, max_size=3, unique=True)
+        leaves = st.one_of(
+            leaves,
+            st.builds(Belongs, st.sampled_from(["market", "sector"]), several.map(tuple)),
+            st.builds(Belongs, st.sampled_from(["list", "screen"]), several.map(lambda names: (names[0],))),
+        )
+
     def grow(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
         return st.one_of(
             st.builds(Not, inner),
+            st.tuples(st.sampled_from(["any", "all"]), inner, st.integers(1, 5)).map(_lasting),
             st.lists(inner, min_size=2, max_size=3).map(_flat(All)),
             st.lists(inner, min_size=2, max_size=3).map(_flat(Any)),
             st.tuples(inner.filter(lambda one: not isinstance(one, Offset)), st.integers(1, 3)).map(

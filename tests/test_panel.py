@@ -17,8 +17,9 @@ from ralph.errors import DataNotFound
 from ralph.market import panel as panel_module
 from ralph.market.append import append
 from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel, sorted_bars
-from ralph.market.panel import AS_OF_VIEWS_MAX, FIELDS, HALTED, NO_BAR
+from ralph.market.panel import AS_OF_VIEWS_MAX, FIELDS
 from ralph.market.symbol import Listing, Symbol
+from ralph.market.view import HALTED, NO_BAR
 
 FIRST_DAY = date(2026, 1, 5)
 ABSENT, HALT, TRADE = 0, 1, 2

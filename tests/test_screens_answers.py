@@ -79,7 +79,7 @@ def test_the_answer_has_the_shape_of_the_contract() -> None:
                 "reasons": [{"en": "close 20 > 15", "ko": "종가 20, 15 초과"}],
             }
         ],
-        "excluded": {"no_bar": 0, "halted": 0, "missing_value": 0},
+        "excluded": {"no_bar": 0, "halted": 0, "young_listing": 0, "missing_value": 0, "not_in_universe": 0},
     }
 
 
@@ -176,7 +176,10 @@ def test_who_could_not_match_is_counted_by_reason() -> None:
     answer = ask("sma(4) > 0", panel)
     assert answer.total_scanned == 4
     assert [match.symbol for match in answer.matches] == ["A", "D"]
-    assert answer.excluded == {"no_bar": 0, "halted": 1, "missing_value": 1}
+    nobody = {"no_bar": 0, "not_in_universe": 0}
+    assert answer.excluded == {"halted": 1, "young_listing": 1, "missing_value": 0, **nobody}
+    assert ask("1 / (close - 1) > 0", panel).excluded == {"halted": 1, "young_listing": 0, "missing_value": 3, **nobody}
+    assert ask("close > 0", panel, universe=["A", "B"]).excluded["not_in_universe"] == 2
     early = ask("close > 0", panel, as_of="2025-01-02")
     assert early.total_scanned == 3
     assert {match.symbol for match in early.matches} == {"A", "B", "D"}
@@ -219,6 +222,7 @@ def test_the_funnel_follows_the_parts_in_order() -> None:
     assert [step.part for step in answer.funnel] == ["close > open", "volume > 100 or close > 2000", "rsi(14) > 45"]
     first = ask("close > open").total_matches
     assert [step.remaining for step in answer.funnel][::2] == [first, answer.total_matches]
+    assert [step.alone for step in answer.funnel] == [ask(step.part).total_matches for step in answer.funnel]
 
 
 def test_near_misses_fail_exactly_one_part() -> None:
@@ -243,6 +247,75 @@ def test_near_misses_fail_exactly_one_part() -> None:
     either = ask("close > 35 or close < 20", panel, extras=["near_misses"]).near_misses
     assert either is not None
     assert [(miss.symbol, miss.rhs) for miss in either] == [("E", 35.0), ("A", 35.0), ("B", 35.0)]
+
+
+NEAR = [
+    "close > sma(20)",
+    "rsi(14) < 30",
+    "close > highest(60)[1] and volume > 0",
+    "close crosses_above sma(20)",
+    "weekly.close > weekly.highest(5)[1]",
+    "count(close > open, 5) >= 4",
+    "bb(20, 2).lower > close or high > highest(30)[1]",
+]
+
+
+@pytest.mark.parametrize("text", NEAR)
+def test_a_near_miss_matches_when_its_close_is_moved_there(text: str) -> None:
+    """A market whose newest close of that Symbol is the one named, with room for high and low, finds it."""
+    bars = invented(symbols=40, days=300)
+    misses = [miss for miss in ask(text, extras=["near_misses"]).near_misses or [] if miss.passes_at is not None]
+    assert misses
+    for miss in misses[:5]:
+        column = PANEL.columns[miss.symbol]
+        newest = np.flatnonzero((bars.symbol == column) & (bars.day == PANEL.sessions[-1]))
+        price = miss.passes_at
+        assert price is not None
+        assert abs(price / bars.close[newest] - 1) <= 0.3 + 1e-9
+        moved = {name: getattr(bars, name).copy() for name in ("close", "high", "low")}
+        moved["close"][newest] = price
+        moved["high"][newest] = np.maximum(moved["high"][newest], price)
+        moved["low"][newest] = np.minimum(moved["low"][newest], price)
+        panel = build_panel(dataclasses.replace(bars, **moved))
+        assert miss.symbol in {match.symbol for match in ask(text, panel).matches}
+
+
+def test_a_near_miss_names_the_price_at_which_it_turns() -> None:
+    """The nearest one, in whole won; none where others decide or nothing within the daily limit helps."""
+    panel = market({"A": [1000.0, 900.0], "B": [1000.0, 500.0], "C": [1000.0, 1100.0]})
+    misses = {str(miss.symbol): miss for miss in ask("close > 1000", panel, extras=["near_misses"]).near_misses or []}
+    assert misses["A"].passes_at == 1001
+    assert misses["B"].passes_at is None
+    ranked = ask("rank(close) == 1", panel, extras=["near_misses"]).near_misses or []
+    assert {miss.passes_at for miss in ranked} == {None}
+    lasting = ask("all(close > 950, 2)", panel, extras=["near_misses"]).near_misses or []
+    assert [(miss.symbol, miss.lhs, miss.passes_at) for miss in lasting] == [("A", None, 951.0), ("B", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order", "expected"),
+    [
+        ("close", None, ["C", "B", "A", "D"]),
+        ("close", "asc", ["A", "B", "C", "D"]),
+        ("sma(2)", "asc", ["A", "B", "C", "D"]),
+        ("symbol", None, ["A", "B", "C", "D"]),
+        ("name", "desc", ["D", "C", "B", "A"]),
+        ("close[1]", None, ["A", "B", "C", "D"]),
+    ],
+)
+def test_matches_are_sorted_by_any_number(sort: str, order: str | None, expected: list[str]) -> None:
+    """The largest first unless asked otherwise, names from the first, what is missing last, pages in the same order."""
+    panel = market({"A": [9.0, 1.0], "B": [8.0, 2.0], "C": [7.0, 3.0], "D": [2.5]})
+    if sort == "close":
+        expected = ["C", "D", "B", "A"] if order is None else ["A", "B", "D", "C"]
+    assert [match.symbol for match in ask("close > 0", panel, sort=sort, order=order).matches] == expected
+    seen, cursor = [], None
+    for _ in range(4):
+        page = ask("close > 0", panel, sort=sort, order=order, limit=1, cursor=cursor)
+        seen += [match.symbol for match in page.matches]
+        cursor = page.next_cursor
+    assert seen == expected
+    assert cursor is None
 
 
 def test_pages_join_to_the_whole() -> None:
@@ -306,6 +379,7 @@ def test_a_sparkline_is_the_last_sixty_closes() -> None:
         ({"limit": 10_001}, BadParameter, "limit"),
         ({"columns": ["close"] * 21}, BadParameter, "columns"),
         ({"columns": ["close", "clos"]}, BadExpression, "columns[1]"),
+        ({"sort": "clos"}, BadExpression, "sort"),
         ({"as_of": "2099-01-01"}, DataNotFound, "as_of"),
         ({"universe": ["000001"] * 10_001}, BadParameter, "universe"),
     ],
@@ -329,4 +403,4 @@ def test_a_listing_of_three_bars_is_an_answer_not_an_error() -> None:
         "bb.upper > 1",
     ):
         answer = ask(text, panel, extras=["funnel", "near_misses", "sparkline"])
-        assert answer.total_matches + answer.excluded["missing_value"] == 1
+        assert answer.total_matches + answer.excluded["young_listing"] == 1

@@ -9,7 +9,8 @@ from screens_markets import ANY_READINGS, conditions
 
 from ralph import screens
 from ralph.errors import BadExpression
-from ralph.screens.parser import DEPTH_MAX, NODES_MAX, parse, parse_number
+from ralph.screens.parser import parse, parse_number
+from ralph.screens.reader import DEPTH_MAX, NODES_MAX
 from ralph.screens.tokens import TEXT_MAX
 from ralph.screens.tree import Condition
 
@@ -47,6 +48,33 @@ CANONICAL = [
     ("abs(close - open) > min(1, max(close, 2))", "abs(close - open) > min(1, max(close, 2))"),
     ("obv > sma(obv, 20)", "obv > sma(obv, 20)"),
     ("close\n>\t5", "close > 5"),
+    ("종가 > 이평(20) 그리고 거래량 > 2 * 이평(거래량, 20)", "close > sma(20) and volume > 2 * sma(volume, 20)"),
+    (
+        "종가 돌파 지수이평(20) 또는 아님 시가 이탈 5만",
+        "crosses_above(close, ema(20)) or not crosses_below(open, 50000)",
+    ),
+    ("신고가(52주)", "high > highest(252)[1]"),
+    ("new_low(20)", "low < lowest(20)[1]"),
+    ("close between 1 and 2 and open > 3", "close >= 1 and close <= 2 and open > 3"),
+    ("rsi not between 40 and 60", "not (rsi(14) >= 40 and rsi(14) <= 60)"),
+    ("between(rsi, 40, 60) or close > 1", "rsi(14) >= 40 and rsi(14) <= 60 or close > 1"),
+    ("close in (1, 2)", "close == 1 or close == 2"),
+    ("close not in (1000)", "not close == 1000"),
+    ("market = kospi", 'market == "kospi"'),
+    ("market != KOSPI", 'not market == "KOSPI"'),
+    ("sector not in (반도체, '은행 ')", 'not sector in ("반도체", "은행")'),
+    ('in list core and not in screen "x y"', 'in list "core" and not in screen "x y"'),
+    ("(market == KOSPI)[3]", '(market == "KOSPI")[3]'),
+    ("weekly.rsi(14)[1] > 50", "weekly.rsi(14)[1] > 50"),
+    ("(weekly.close)[1] > weekly.(close + open)", "(weekly.close)[1] > weekly.(close + open)"),
+    ("monthly.macd.hist > 0", "monthly.macd(12, 26, 9).hist > 0"),
+    ("change(close, 1개월) > 10%", "change(close, 21) > 0.1"),
+    ("count(close > open, 10) >= 7", "count(close > open, 10) >= 7"),
+    ("since(close crosses_above 5) < 3", "since(crosses_above(close, 5)) < 3"),
+    ("any(close > open, 3) or all(open > 1, 2)[1]", "any(close > open, 3) or all(open > 1, 2)[1]"),
+    ("rank(change(close, 20)) <= 50", "rank(change(close, 20)) <= 50"),
+    ("rs_rating >= 80 and foreign_net(5) > 10억", "rs_rating() >= 80 and foreign_net(5) > 1000000000"),
+    ("시가총액 > 1조 and listing_age > 60일", "market_cap > 1000000000000 and listing_age > 60"),
 ]
 
 WRONG = [
@@ -82,7 +110,7 @@ WRONG = [
     ("close[5001] > 2", 6, 4, None),
     ("close[-1] > 1", 6, 1, None),
     ("close[3000][3000] > 1", 12, 4, "at most 2000"),
-    ("abs(close, 3) > 1", 11, 1, "abs(close)"),
+    ("abs(close, 3) > 1", 11, 1, "abs(close - open)"),
     ("min(close) > 1", 0, 3, None),
     ("close > 1,000", 9, 1, "1000, not 1,000"),
     ("close > 1_000", 8, 5, "1000"),
@@ -105,6 +133,21 @@ WRONG = [
     ("close\x00 > 1", 5, 1, None),
     ("ⅷ > 2", 0, 1, None),
     ("сlose > 2", 0, 5, "close"),
+    ("market > 3", 7, 1, 'market == "KOSPI"'),
+    ("market == 3", 10, 1, '"KOSPI"'),
+    ("in close", 3, 5, 'in list "core"'),
+    ('in list "', 8, 1, None),
+    ('close > "x"', 8, 3, None),
+    ("weekly > 3", 0, 6, "weekly.close"),
+    ("weekly.rank(close) > 3", 7, 11, None),
+    ("weekly.monthly.close > 3", 7, 13, None),
+    ("weekly.(1 + 2) > 3", 7, 7, None),
+    ("percentile(close, 1) > 2", 18, 1, "a whole number from 2 to 5000"),
+    ("count(close, 3) > 1", 6, 5, "a comparison, such as close > 0"),
+    ("count(close > 1) > 1", 0, 5, "count(close > open, 10)"),
+    ("change(5, 3) > 1", 7, 1, "change(close, 20)"),
+    ("close between 1", 15, 1, "close between 1 and 1"),
+    ("rank(close > 1) > 1", 5, 9, "a number, such as close"),
 ]
 
 
@@ -116,12 +159,26 @@ def test_every_text_has_one_canonical_form(text: str, canonical: str) -> None:
     assert parse(canonical) == node
 
 
-@given(conditions(ANY_READINGS))
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-def test_trees_survive_text_and_json(node: Condition) -> None:
-    """A tree is the same after printing and reading, and after its JSON form."""
+def check_tree(node: Condition) -> None:
+    """A tree is the same after printing and reading, after its JSON form, and after being laid out in lines."""
     assert parse(str(node)) == node
     assert screens.from_json(screens.to_json(node)) == node
+    assert parse(screens.format_text(str(node))) == node
+
+
+@given(conditions(ANY_READINGS, everything=True))
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+def test_trees_survive_text_and_json(node: Condition) -> None:
+    """Five hundred trees."""
+    check_tree(node)
+
+
+@pytest.mark.long
+@given(conditions(ANY_READINGS, everything=True))
+@settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+def test_very_many_trees_survive_text_and_json(node: Condition) -> None:
+    """Ten thousand of them."""
+    check_tree(node)
 
 
 @pytest.mark.parametrize(("text", "position", "length", "suggestion"), WRONG, ids=[repr(case[0]) for case in WRONG])
@@ -223,6 +280,15 @@ PIECES = [
         "ﬁ",
         "İ",
         "min(",
+        "market == ",
+        "in list ",
+        "between",
+        "weekly.",
+        "count(",
+        "rank(",
+        "KOSPI",
+        "52주",
+        "'",
         "-",
         "abs",
     ],

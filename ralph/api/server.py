@@ -17,10 +17,13 @@ from ralph.api import (
     health,
     imports,
     indicators,
+    language,
     lists,
     login,
     pages,
     quality,
+    saved_screens,
+    screen_runs,
     screens,
     symbols,
 )
@@ -29,6 +32,7 @@ from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
 from ralph.config import Config
+from ralph.jobs.screening import Screening
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
@@ -46,6 +50,7 @@ class Parts:
     access: Access
     database: Database
     markets: Markets
+    screening: Screening
     kernels: Executor
     metrics: Metrics
     calendar: Calendar
@@ -57,7 +62,8 @@ def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     files = [imports.router, exports.router, adjustments.router]
     data = [symbols.router, lists.router, *files, calendar.router, quality.router]
-    routers = [screens.router, indicators.router, *data, login.router]
+    asking = [screens.router, language.router, saved_screens.router, screen_runs.router]
+    routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[
             Router(API, route_handlers=routers),
@@ -85,6 +91,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "access": parts.access,
         "database": parts.database,
         "markets": parts.markets,
+        "screening": parts.screening,
         "kernels": parts.kernels,
         "metrics": parts.metrics,
         "calendar": parts.calendar,

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from ralph.api.bars import list_bars
+from ralph.api.passed import list_passed
 from ralph.api.problems import PROBLEMS
 from ralph.api.quality import symbol_quality
 from ralph.errors import BadParameter
@@ -87,4 +88,4 @@ def _text(field: str, text: str | None) -> str | None:
     return text
 
 
-router = Router("/symbols", route_handlers=[list_page, show, list_bars, symbol_quality])
+router = Router("/symbols", route_handlers=[list_page, show, list_bars, list_passed, symbol_quality])

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ralph.market.adjustment import ADJUSTED, PanelRows, Raw, adjusted, in_effect, mark_jumps, steps_of
 from ralph.market.columns import BAR_COLUMNS, BarColumns, frozen, sessions_of
 from ralph.market.flags import RAW
-from ralph.market.panel import FIELDS, HALTED, NO_BAR, IntArray, Panel
+from ralph.market.panel import FIELDS, IntArray, Panel
 from ralph.market.symbol import Listing
+from ralph.market.view import HALTED, NO_BAR
 
 Number = TypeVar("Number", bound=np.generic)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,3 +66,64 @@ def market_caps(
         caps[known] = np.where(capital.day[at] == day, stored, grown)
         caps[known] = np.where(np.isnan(caps[known]), counted, caps[known])
     return caps
+
+
+DAY_SPAN = 1 << 20  # more days than dates have
+
+
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """The statements of a Capital by (column, day), each with the Symbol's close when it was made.
+
+    key    int64, rising: column x DAY_SPAN + the day's number
+    row    the Panel's row of the Symbol's newest bar when it was made, negative where it had none
+    grown  what a share of then has become: splits and the like since
+    """
+
+    key: IndexArray
+    row: IndexArray
+    shares: FloatArray
+    market_cap: FloatArray
+    close_then: FloatArray
+    grown: FloatArray
+
+    @staticmethod
+    def of(
+        capital: Capital, sessions: NDArray[np.datetime64], newest: NDArray[np.int32], close: FloatArray
+    ) -> Statements:
+        """`newest`: the row of each Symbol's newest bar up to each Session [sessions, symbols], negative where none."""
+        order = np.lexsort((capital.day, capital.column))
+        column, day = capital.column[order].astype(np.int64), capital.day[order]
+        session = np.searchsorted(sessions, day, side="right") - 1
+        row = np.where(session >= 0, newest[np.maximum(session, 0), column], -1) if column.size else column
+        then = np.where(row >= 0, close[np.maximum(row, 0), column], np.nan) if column.size else np.empty(0)
+        key = column * DAY_SPAN + day.astype("datetime64[D]").astype(np.int64)
+        shares, caps = capital.shares[order], capital.market_cap[order]
+        return Statements(key, row.astype(np.int64), shares, caps, then, np.ones(key.size))
+
+    def of_column(self, column: int, before: date | None = None) -> slice:
+        """Where the statements of a column stand; only those made before a day."""
+        begin = column * DAY_SPAN
+        end = begin + (DAY_SPAN if before is None else int(np.datetime64(before, "D").astype(np.int64)))
+        return slice(*np.searchsorted(self.key, (begin, end)).tolist())
+
+    def last(self, column: IndexArray, day: NDArray[np.datetime64]) -> IndexArray:
+        """Where the newest statement of each column up to a day stands, -1 where there is none; arrays broadcast."""
+        asked = column * DAY_SPAN + day.astype("datetime64[D]").astype(np.int64)
+        if not self.key.size:
+            return np.full(asked.shape, -1, dtype=np.int64)
+        at = np.searchsorted(self.key, asked, side="right") - 1
+        found: IndexArray = np.where((at >= 0) & (self.key[np.maximum(at, 0)] // DAY_SPAN == column), at, -1)
+        return found
+
+    def shares_at(self, last: IndexArray) -> FloatArray:
+        """Listed shares as told by these statements."""
+        found: FloatArray = np.append(self.shares, np.nan)[last]
+        return found
+
+    def market_cap_at(self, last: IndexArray, close: FloatArray) -> FloatArray:
+        """Market caps in won: what was told, grown as the price has since, else shares x close (see market_caps)."""
+        shares = self.shares * self.grown
+        told, counted, then = (np.append(each, np.nan)[last] for each in (self.market_cap, shares, self.close_then))
+        grown = told * (close / then)
+        return np.where(np.isnan(grown), counted * close, grown)

@@ -21,8 +21,9 @@ from ralph.market.adjustment import (
     steps_of,
 )
 from ralph.market.flags import RAW
-from ralph.market.panel import FIELDS, HALTED, NO_BAR, FloatArray, IntArray, Panel
+from ralph.market.panel import FIELDS, FloatArray, IntArray, Panel
 from ralph.market.symbol import Listing
+from ralph.market.view import HALTED, NO_BAR
 
 Number = TypeVar("Number", bound=np.generic)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TypeVar
@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import DataNotFound
-from ralph.market.adjustment import ADJUSTED, Action, PanelRows, Raw, Steps, adjusted, steps_of
-from ralph.market.beside import BESIDE_FIELDS, FLOW_FIELDS, KOSDAQ, Beside, Place, spread_flow, spread_index
-from ralph.market.capital import Capital, market_caps
-from ralph.market.flags import RAW
+from ralph.market.adjustment import Action, PanelRows, Raw, Steps, steps_of
+from ralph.market.beside import FLOW_FIELDS, KOSDAQ, Beside, Place, spread_flow, spread_index
+from ralph.market.capital import Capital, Statements
 from ralph.market.roster import Roster
 from ralph.market.symbol import Listing, Symbol
+from ralph.market.view import NO_BAR, View
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -25,9 +25,6 @@ Number = TypeVar("Number", bound=np.generic)
 
 FIELDS = ("open", "high", "low", "close", "volume", "value")
 """Prices in won (or the market's currency), volume in shares, value in won traded."""
-
-NO_BAR = -1
-HALTED = -2
 
 # Views kept with their gathered columns, beside the one asked for; those made first are dropped.
 AS_OF_VIEWS_MAX = 4
@@ -98,6 +95,20 @@ class Panel:
         has_bar = self.rows != NO_BAR
         return np.where(has_bar.any(axis=0), has_bar.argmax(axis=0), self.sessions.size).astype(np.int32)
 
+    @cached_property
+    def session_of(self) -> IntArray:
+        """The index of the Session of each bar, NO_BAR above a Symbol's first: [bars, symbols]."""
+        found = np.full(self.flags.shape, NO_BAR, dtype=np.int32)
+        session, column = np.nonzero(self.rows >= 0)
+        found[self.rows[session, column], column] = session
+        return found
+
+    @cached_property
+    def statements(self) -> Statements:
+        """What was said of each Symbol's capital, ready to be asked by bar."""
+        newest = np.maximum.accumulate(self.rows, axis=0)
+        return Statements.of(self.capital, self.sessions, newest, self.fields["close"])
+
     def as_of(self, day: date | None = None) -> View:
         """What was known at the close of a Session (the newest when None); DataNotFound names the latest date."""
         if self.sessions.size == 0:
@@ -125,6 +136,10 @@ class Panel:
             self._flows[name] = spread_flow(self.beside, name, place)
         return self._flows[name]
 
+    def session_view(self, day: date) -> View:
+        """As `as_of`, of a Session that is not worth keeping for others."""
+        return View(self, self._index(day))
+
     def _make_room(self) -> None:
         """Drop the views made first. Readers share the Panel between threads: a list is taken before anything goes."""
         kept = list(self._views.items())
@@ -148,174 +163,3 @@ class Panel:
         when = "the latest date with data before it is" if index else "the earliest date with data is"
         newest = f", the newest of all {self.sessions[-1]}" if latest != self.sessions[-1] else ""
         raise DataNotFound(f"no data on {day}: {when} {latest}{newest}", field="as_of", accepted=str(latest))
-
-
-@dataclass(frozen=True, eq=False)
-class _Undone:
-    """Columns that actions after a view's Session have changed in the Panel: their places in its raw bars, which ones
-    they are, and their factors as of the Session [columns, bars]."""
-
-    places: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    factors: FloatArray
-
-
-class View:
-    """A Panel as of one Session: nothing after it is visible, and prices are those adjusted by what was known by then.
-
-    Columns are aligned so that the Session's bar of every Symbol that traded stands in the last row. Symbols that did
-    not trade on it have no rows (`first` equals `height`): what their columns hold is not to be read, as it is NaN in
-    the view of an older Session and their own older bars in the newest. Arrays are gathered when first asked for, and
-    closed to writing.
-    """
-
-    def __init__(self, panel: Panel, index: int) -> None:
-        self.panel = panel
-        self.index = index
-        self.on: date = panel.sessions[index].astype(object)
-        row = panel.rows[index]
-        self.traded: NDArray[np.bool_] = row >= 0
-        self.shift = np.where(self.traded, panel.bar_count - 1 - row, 0).astype(np.int32)
-        length = np.where(self.traded, row - panel.first + 1, 0)
-        self.height = int(length.max(initial=1)) if length.size else 1
-        self.first: IntArray = (self.height - length).astype(np.int32)
-        self._fields: dict[str, FloatArray] = {}
-        self._flags: NDArray[np.uint8] | None = None
-
-    @property
-    def held_bytes(self) -> int:
-        """Memory of the gathered arrays; nothing where the Panel's own serve."""
-        if self.is_whole:
-            return 0
-        flags = 0 if self._flags is None else self._flags.nbytes
-        undone = self.__dict__.get("_undone")  # only once it was asked for
-        factors = 0 if undone is None else undone.factors.nbytes
-        return factors + flags + sum(array.nbytes for array in list(self._fields.values()))
-
-    @cached_property
-    def listed(self) -> NDArray[np.bool_]:
-        """Whether a Symbol was listed on the Session and has any bar until then: [symbols]."""
-        listed: NDArray[np.bool_] = (self.panel.listed_from <= self.index) & self.panel.roster.listed(self.on)
-        return listed
-
-    @cached_property
-    def halted(self) -> NDArray[np.bool_]:
-        """Whether a Symbol's bar of the Session is one without trade: [symbols]."""
-        halted: NDArray[np.bool_] = self.panel.rows[self.index] == HALTED
-        return halted
-
-    @cached_property
-    def market_caps(self) -> FloatArray:
-        """Market caps in won as of the Session, from what was known by then; NaN where nothing tells: [symbols]."""
-        panel, symbols = self.panel, self.first.size
-        day = panel.sessions[self.index]
-        last = panel.capital.last(day, symbols)
-        said = panel.capital.day[last] if panel.capital.day.size else np.full(symbols, day)
-        then = np.where(last >= 0, np.searchsorted(panel.sessions, said, side="right") - 1, self.index)
-        closes = self._closes(np.full(symbols, self.index)), self._closes(then)
-        return market_caps(panel.capital, day, *closes, self._shares_grown(said))
-
-    def _shares_grown(self, said: NDArray[np.datetime64]) -> FloatArray:
-        """What a share of each Symbol's day has become by the Session: [symbols]."""
-        grown = np.ones(said.size)
-        for action in reversed(self.panel.actions):
-            column = self.panel.columns.get(action.symbol)
-            if column is not None and action.on <= self.on and said[column] < np.datetime64(action.on):
-                grown[column] *= action.ratio
-        return grown
-
-    def _closes(self, session: NDArray[np.int64]) -> FloatArray:
-        """Each Symbol's newest close up to a Session of its own (its index, -1 where before all): [symbols]."""
-        panel = self.panel
-        rows = np.full(session.size, NO_BAR)
-        asked = np.flatnonzero(session >= panel.listed_from)  # all others have no bar by then
-        at = session[asked]
-        while asked.size:
-            row = panel.rows[at, asked]
-            found = row >= 0
-            rows[asked[found]] = row[found]
-            remains = ~found & (at > 0)
-            asked, at = asked[remains], at[remains] - 1
-        closes = np.full(session.size, np.nan)
-        has_bar = np.flatnonzero(rows >= 0)
-        closes[has_bar] = panel.fields["close"][rows[has_bar], has_bar]
-        undone = self._undone
-        for at_raw, column, factors in zip(undone.places, undone.columns, undone.factors, strict=True):
-            if (row := rows[column]) >= 0:
-                closes[column] = panel.raw.fields["close"][at_raw, row] / factors[row]
-        return closes
-
-    @cached_property
-    def _undone(self) -> _Undone:
-        panel, day = self.panel, self.panel.sessions[self.index]
-        steps = panel.steps
-        places = np.unique(steps.place[(steps.day > day) & (steps.day <= panel.sessions[-1])])
-        columns = panel.raw.columns[places]
-        mine = steps.of(np.isin(steps.place, places))
-        is_raw = (panel.flags[:, columns] & RAW).T > 0
-        mine = replace(mine, place=np.searchsorted(places, mine.place))
-        return _Undone(places, columns, mine.factors(is_raw, day))
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the Panel's own rows serve as they are, without a gather."""
-        return self.index == self.panel.sessions.size - 1
-
-    def field(self, name: str) -> FloatArray:
-        """A field [height, symbols], its last row the Session's bar; NaN above a Symbol's first.
-
-        Beside the bars' own fields there are BESIDE_FIELDS: NaN where a source says nothing.
-        """
-        found = self._fields.get(name)
-        if found is None:
-            if name in BESIDE_FIELDS:
-                found = self._gather(self.panel.beside_field(name, self.on))
-            else:
-                found = self._gather(self.panel.fields[name])
-            if name in ADJUSTED and not self.is_whole:
-                self._adjust(name, found)
-            found.flags.writeable = False
-            self._fields[name] = found
-        return found
-
-    def flags(self) -> NDArray[np.uint8]:
-        """`Flag` bits [height, symbols], aligned as the fields are."""
-        if self._flags is None:
-            self._flags = self._gather(self.panel.flags)
-            self._flags.flags.writeable = False
-        return self._flags
-
-    def _adjust(self, name: str, gathered: FloatArray) -> None:
-        """Writes columns that later actions have changed anew, from the bars as traded: dividing back would round."""
-        raw, undone = self.panel.raw.fields[name], self._undone
-        for at_raw, column, factors in zip(undone.places, undone.columns, undone.factors, strict=True):
-            if self.traded[column]:
-                first = self.panel.first[column]
-                bars = slice(first, first + self.height - self.first[column])
-                gathered[self.first[column] :, column] = adjusted(name, raw[at_raw, bars], factors[bars])
-
-    def _gather(self, array: NDArray[Number]) -> NDArray[Number]:
-        bars, height = self.panel.bar_count, self.height
-        if self.is_whole and height <= bars:
-            return array[bars - height :]
-        empty = np.nan if array.dtype.kind == "f" else 0
-        gathered = np.full((height, array.shape[1]), empty, dtype=array.dtype)
-        if self.traded.any():
-            self._take(array, gathered)
-            gathered[:, ~self.traded] = empty
-        return gathered
-
-    def _take(self, array: NDArray[Number], gathered: NDArray[Number]) -> None:
-        """One row at a time: each is a small gather, and no index array as large as a field is made."""
-        height, symbols = gathered.shape
-        source = np.ascontiguousarray(array).ravel()
-        top = self.panel.bar_count - height - self.shift
-        at = top.astype(np.int64) * symbols + np.arange(symbols)
-        short_rows = max(0, -int(top.min()))  # in them, Symbols moved down by more than their length have nothing
-        for row in range(height):
-            if row < short_rows:
-                has_row = at >= 0
-                gathered[row, has_row] = source[at[has_row]]
-            else:
-                np.take(source, at, out=gathered[row], mode="clip")  # clip: the one mode that writes straight to out
-            at += symbols

@@ -1,8 +1,9 @@
-"""Who was listed on a day, and on which market: the membership of point-in-time universes."""
+"""Who was listed on a day, on which market and in which sector: the membership of point-in-time universes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date
 
 import numpy as np
@@ -31,15 +32,10 @@ class Roster:
             for column, listing in enumerate(listings)
             for span in listing.earlier
         ]
-        self._moves = [
-            (column, past.since.toordinal() if place else _FIRST, past.until.toordinal(), past.value)
-            for column, listing in enumerate(listings)
-            for place, past in enumerate(_markets(listing))
-        ]
-        now = [listing.market or "" for listing in listings]
-        self.markets: tuple[str, ...] = tuple(sorted({*now, *(move[-1] for move in self._moves)} - {""}))
-        place = {market: index for index, market in enumerate(self.markets)}
-        self._market = np.array([place.get(market, len(place)) for market in now], dtype=np.int64)
+        self._by_market = _Places(listings, "market")
+        self._by_sector = _Places(listings, "sector")
+        self.markets = self._by_market.names
+        self.sectors = self._by_sector.names
 
     def listed(self, day: date) -> BoolArray:
         """Whether each Symbol was listed on a day."""
@@ -55,12 +51,35 @@ class Roster:
 
         Before a Symbol was first seen on a market, that first market counts.
         """
+        wanted = {name for name in self.markets if name == market or name.startswith(f"{market} ")}
+        return self._by_market.members(wanted, day)
+
+    def in_sector(self, sector: str, day: date) -> BoolArray:
+        """Whether each Symbol belonged to a sector on a day; before it was first seen in one, that first one counts."""
+        return self._by_sector.members({sector}, day)
+
+
+class _Places:
+    """What one field of the Listings says, by Symbol and date. names: every value there is or was."""
+
+    def __init__(self, listings: Sequence[Listing], field: str) -> None:
+        self._moves = [
+            (column, past.since.toordinal() if place else _FIRST, past.until.toordinal(), past.value)
+            for column, listing in enumerate(listings)
+            for place, past in enumerate(_former(listing, field))
+        ]
+        now = [getattr(listing, field) or "" for listing in listings]
+        self.names: tuple[str, ...] = tuple(sorted({*now, *(move[-1] for move in self._moves)} - {""}))
+        place = {name: index for index, name in enumerate(self.names)}
+        self._now = np.array([place.get(name, len(place)) for name in now], dtype=np.int64)
+
+    def members(self, wanted: AbstractSet[str], day: date) -> BoolArray:
+        """Whether each Symbol's value on a day is one of those wanted."""
         on = day.toordinal()
-        is_wanted = {name: name == market or name.startswith(f"{market} ") for name in self.markets}
-        member: BoolArray = np.array([*is_wanted.values(), False])[self._market]
+        member: BoolArray = np.array([*(name in wanted for name in self.names), False])[self._now]
         for column, since, until, value in self._moves:
             if since <= on <= until:
-                member[column] = is_wanted[value]
+                member[column] = value in wanted
         return member
 
 
@@ -70,9 +89,9 @@ def _begin(listing: Listing) -> date:
     return first if listing.earlier else min([first, *(past.since for past in listing.past if past.field == "market")])
 
 
-def _markets(listing: Listing) -> list[Past]:
-    """The former markets, oldest first."""
-    return sorted((past for past in listing.past if past.field == "market"), key=lambda past: past.since)
+def _former(listing: Listing, field: str) -> list[Past]:
+    """The former values of a field, oldest first."""
+    return sorted((past for past in listing.past if past.field == field), key=lambda past: past.since)
 
 
 def _first(day: date | None) -> int:

@@ -23,6 +23,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     universe  Symbols, a market's name, `top:200` or `top:200:KOSPI` (by market cap), or `list:NAME`; everything where
               absent
     limit     matches of a page; all where absent
+    sort      score (the default), symbol, name, or an expression of a number; what is missing comes last
+    order     desc (the default; of symbol and name asc) or asc
     cursor    `next_cursor` of the page before
     columns   expressions of numbers, shown in `values` beside those of the screen
     with      what to add to the answer
@@ -34,6 +36,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     limit: int | None = None
     cursor: str | None = None
     columns: list[str] = []
+    sort: str = "score"
+    order: Literal["asc", "desc"] | None = None
     extras: list[Literal["funnel", "near_misses", "sparkline"]] = msgspec.field(default_factory=list, name="with")
 
 
@@ -57,26 +61,31 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class FunnelStep(msgspec.Struct, frozen=True, gc=False):
-    """How many Symbols remain after this part and all before it."""
+    """How many Symbols remain after this part and all before it, and how many it leaves by itself."""
 
     part: str
     remaining: int
+    alone: int
 
 
 class NearMiss(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A Symbol that fails exactly one part: its comparison that is nearest to holding, both sides, and their distance.
 
+    lhs, rhs   both sides and their distance; null of a membership and of what has to last
+    passes_at  a close nearest to the last one, all else of the bar following, with which the Symbol would match; null
+               where none within 30 % would, or other Symbols decide
     closeness  0-100: 100 where the sides touch, 50 where they are as far apart as in the median of the last 252 bars
     """
 
     symbol: Symbol
     name: str | None
     part: str
-    lhs: float
-    rhs: float
-    distance: float
+    lhs: float | None
+    rhs: float | None
+    distance: float | None
     closeness: float
     reason: Reason
+    passes_at: float | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,7 +94,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expression     in canonical form
     total_scanned  Symbols of the universe that were listed
     excluded       Symbols that could not match, by reason: no_bar (none that day), halted (one without trade),
-                   missing_value (too few bars, or a division by zero)
+                   young_listing (fewer bars than the screen looks back on), missing_value (a figure not stored, or a
+                   division by zero); these are of total_scanned. not_in_universe counts all other listed Symbols
     funnel, near_misses, next_cursor  absent unless asked for, or where there is nothing further
     """
 

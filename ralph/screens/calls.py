@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ralph.errors import BadExpression, BadParameter
 from ralph.indicators.indicator import MODES, Indicator, Mode
 from ralph.screens import complaints
 from ralph.screens.catalogue import COLUMNS
 from ralph.screens.tokens import Token
-from ralph.screens.tree import Field, Number, Numeric, Reading, is_constant
+from ralph.screens.tree import Field, Node, Number, Numeric, Reading, is_condition, is_constant
 
 
 class Argument(NamedTuple):
     """An argument as written. `node` is None for a mode, whose word is the token; else the token is its first."""
 
     name: str | None
-    node: Numeric | None
+    node: Node | None
     token: Token
 
 
@@ -84,11 +84,16 @@ def _mode(argument: Argument) -> Mode:
 
 
 def _source(argument: Argument) -> Numeric:
-    assert argument.node is not None, "the grammar makes nodes of all arguments but modes"
-    if is_constant(argument.node):
+    node = argument.node
+    assert node is not None, "the grammar makes nodes of all arguments but modes"
+    if is_condition(node):
+        length = node.span.end - node.span.start
+        message = f"a number is needed here, and {node} is true or false"
+        raise BadExpression(message, position=node.span.start, length=length, suggestion="a number, such as close")
+    if is_constant(node):
         listed = ", ".join(COLUMNS)
         raise complaints.at(argument.token, "a source is a column or an indicator, not a plain number", listed)
-    return argument.node
+    return cast(Numeric, node)
 
 
 def _param(indicator: Indicator, name: str, argument: Argument) -> float:

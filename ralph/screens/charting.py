@@ -12,7 +12,7 @@ from ralph.market.columns import BarColumns, build_panel
 from ralph.screens.catalogue import indicators
 from ralph.screens.evaluation import Evaluation, FloatArray
 from ralph.screens.parser import parse_number
-from ralph.screens.tree import Reading
+from ralph.screens.tree import Across, Belongs, Reading, walk
 
 INDICATORS_MAX = 20  # of one chart
 
@@ -26,9 +26,11 @@ def parse_indicators(text: str) -> tuple[Reading, ...]:
         except BadExpression as error:
             error.position += start
             raise
-        if not isinstance(node, Reading):
+        if not isinstance(node, Reading) or any(isinstance(below, Across | Belongs) for below in walk(node)):
             raise BadExpression(
-                f"{piece.strip()!r} is no indicator; write one like rsi(14)", position=start, length=len(piece)
+                f"{piece.strip()!r} is no indicator of a symbol; write one like rsi(14)",
+                position=start,
+                length=len(piece),
             )
         readings.append(node)
     if len(readings) > INDICATORS_MAX:

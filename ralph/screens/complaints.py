@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ralph.catalog import nearest
 from ralph.errors import BadExpression
-from ralph.screens.catalogue import COLUMNS, CROSSINGS, FUNCTIONS, indicators
+from ralph.screens.catalogue import CROSSINGS, FRAMES, FUNCTIONS, LOGIC, NAMES, indicators
 from ralph.screens.tokens import Token
 
 _NOT_HERE = {
@@ -51,7 +51,9 @@ def unknown(token: Token, called: bool) -> BadExpression:
     if token.text in _NOT_HERE:
         return at(token, f"there is no {token.text} in a screen", _NOT_HERE[token.text])
     callable_names = [*indicators(), *FUNCTIONS, *CROSSINGS]
-    known = callable_names if called else [*COLUMNS, *callable_names, "and", "or", "not"]
+    known = (
+        callable_names if called else [*NAMES, *callable_names, *FRAMES, *LOGIC, "market", "sector", "between", "in"]
+    )
     guess = nearest(token.text[:_NAME_SHOWN_MAX], known)
     ask = f"; did you mean {guess}?" if guess else ""
     return at(token, f"{_shown(token)} is not known{ask}", guess or ", ".join(known))

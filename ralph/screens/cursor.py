@@ -13,33 +13,33 @@ from ralph.errors import BadParameter
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Where a page ended in the order of matches: score and traded value falling, then Symbol rising."""
+    """Where a page ended in the order of matches: their key rising, traded value falling, then Symbol rising."""
 
     screen: int
     as_of: date
-    score: float
+    key: float | None
     value: float
     symbol: str
 
 
-def fingerprint(expression: str) -> int:
-    """Tells one canonical expression from another."""
-    return zlib.crc32(expression.encode())
+def fingerprint(expression: str, order: str) -> int:
+    """Tells one canonical expression and order from another."""
+    return zlib.crc32(f"{expression}\n{order}".encode())
 
 
 def write_cursor(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def read_cursor(text: str, expression: str, as_of: date | None) -> Cursor:
+def read_cursor(text: str, screen: int, as_of: date | None) -> Cursor:
     """The cursor of an earlier page of the same screen and date; BadParameter for any other text."""
     try:
         padded = text + "=" * (-len(text) % 4)
         cursor = msgspec.json.decode(base64.b64decode(padded.encode("ascii"), b"-_", validate=True), type=Cursor)
     except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         raise _refused("this is no cursor of a screen's answer") from None
-    if cursor.screen != fingerprint(expression):
-        raise _refused("this cursor belongs to another expression")
+    if cursor.screen != screen:
+        raise _refused("this cursor belongs to another expression or order")
     if as_of is not None and as_of != cursor.as_of:
         raise _refused(f"this cursor belongs to {cursor.as_of}")
     return cursor

@@ -7,7 +7,7 @@ A missing value is NaN; a condition that is neither true nor false is missing (K
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,24 +15,33 @@ from numpy.typing import NDArray
 
 from ralph.indicators.indicator import Indicator
 from ralph.indicators.sources import MEANS
-from ralph.market.panel import View
-from ralph.screens.catalogue import indicators
+from ralph.screens.catalogue import COMPANY_WORDS, indicators
+from ralph.screens.frames import FEWEST_BARS, Bars, FrameBars, Planned
+from ralph.screens.stretches import bars_since, percentiles, window_counts, window_sums
 from ralph.screens.tree import (
+    Across,
     All,
     Any,
     Arithmetic,
+    Belongs,
     Comparison,
     Condition,
+    Count,
     Crossing,
     Field,
+    Framed,
     Function,
+    History,
+    Lasting,
     Negative,
+    Net,
     Node,
     Not,
     Number,
     Numeric,
     Offset,
     Reading,
+    Since,
     children,
 )
 
@@ -41,6 +50,21 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 IndexArray: TypeAlias = NDArray[np.int64]
 
 PRICES = ("open", "high", "low", "close")
+NET_FIELDS = {"foreign": "foreign_value", "inst": "institution_value", "indiv": "individual_value"}
+
+
+Moved = TypeVar("Moved", FloatArray, BoolArray)
+Kept = TypeVar("Kept", bound=np.generic)
+
+
+class Surroundings(Protocol):
+    """What is known beside the columns evaluated: all other Symbols, and memberships."""
+
+    def want(self, node: Across, tail: int) -> None: ...
+
+    def across(self, node: Across, tail: int) -> FloatArray: ...
+
+    def belongs(self, node: Belongs, tail: int) -> tuple[BoolArray, BoolArray]: ...
 
 
 class Truth(NamedTuple):
@@ -56,12 +80,14 @@ class Evaluation:
     Every array has the newest `min(tail, height)` rows, time-major; plain numbers stay without shape.
     """
 
-    def __init__(self, view: View, columns: IndexArray | None = None) -> None:
+    def __init__(self, view: Bars, columns: IndexArray | None = None, around: Surroundings | None = None) -> None:
         self._view = view
         self._columns = columns
+        self._around = around
         self._height = view.height
         self._first = view.first if columns is None else view.first[columns]
         self.width = int(self._first.size)
+        self._framed_rows = 0
         self._rows: dict[Node, int] = {}
         self._numbers: dict[Node, FloatArray] = {}
         self._outputs: dict[Reading, dict[str, FloatArray]] = {}
@@ -69,7 +95,7 @@ class Evaluation:
     @property
     def rows_planned(self) -> int:
         """Rows of all nodes together: what a column costs in memory and, roughly, in time."""
-        return sum(self._rows.values())
+        return sum(self._rows.values()) + self._framed_rows
 
     def want(self, node: Node, tail: int = 1) -> None:
         """Plan the newest `tail` rows of a node. All wants come before the first value."""
@@ -83,8 +109,24 @@ class Evaluation:
             case Field(name=name) if name in MEANS:
                 for column in PRICES:
                     self.want(Field(column), tail)
+            case Field(name="market_cap"):
+                self.want(Field("close"), tail)
             case Offset():
                 self.want(node.operand, tail + node.bars)
+            case History(name="change"):
+                self.want(node.operand, tail + node.bars)
+            case History():
+                self.want(node.operand, tail + node.bars - 1)
+            case Count() | Lasting():
+                self.want(node.part, tail + node.bars - 1)
+            case Since():
+                self.want(node.part, self._height)
+            case Net():
+                self.want(Field(NET_FIELDS[node.investor]), tail + node.bars - 1)
+            case Across():
+                self._surroundings.want(node, tail)
+            case Framed():
+                self._framed_rows += tail * self._framed_cost(node)
             case Crossing():
                 self.want(node.left, tail + 1)
                 self.want(node.right, tail + 1)
@@ -120,9 +162,10 @@ class Evaluation:
                 return np.asarray(value)
             case Field(name=name) if name in MEANS:
                 return MEANS[name]({column: self.number(Field(column), tail) for column in PRICES})
+            case Field(name=name) if name in COMPANY_WORDS:
+                return self._company(name, tail)
             case Field(name=name):
-                rows = self._view.field(name)[self._height - tail :]
-                return rows if self._columns is None else np.take(rows, self._columns, axis=1)
+                return self._daily(name, tail)
             case Reading(output=output):
                 return _finite(self._output(_whole(node))[output][-tail:])
             case Arithmetic():
@@ -133,16 +176,89 @@ class Evaluation:
                 return _function(name, [self.number(one, tail) for one in arguments])
             case Offset(operand=operand, bars=bars):
                 return self._moved(self.number(operand, tail + bars), tail, bars)  # type: ignore[arg-type]
+            case Across():
+                return self._taken(self._surroundings.across(node, tail))
+            case Framed():
+                return self._framed(node, tail)
+            case _:
+                return self._stretch(node, tail)
 
-    def _moved(self, values: FloatArray, tail: int, bars: int) -> FloatArray:
+    def _daily(self, name: str, rows: int) -> FloatArray:
+        """The newest rows of a field as it is stored."""
+        return self._taken(self._view.newest(name, rows))
+
+    def _stretch(self, node: History | Count | Since | Net, tail: int) -> FloatArray:
+        """Figures of the newest bars of each column."""
+        match node:
+            case History(name="change", operand=operand, bars=bars):
+                values = self.number(operand, tail + bars)
+                return _finite(values[-tail:] / self._moved(values, tail, bars) - 1)
+            case History(operand=operand, bars=bars):
+                return percentiles(_padded(self.number(operand, tail + bars - 1), tail + bars - 1), bars)
+            case Net(investor=investor, bars=bars):
+                values = self.number(Field(NET_FIELDS[investor]), tail + bars - 1)
+                return _finite(window_sums(_padded(values, tail + bars - 1), bars))
+            case Since(part=part):
+                return bars_since(self._rows_of(part, self._height).true, tail)
+            case Count(part=part, bars=bars):
+                true, false = self._rows_of(part, tail + bars - 1)
+                return np.where(
+                    window_counts(true | false, bars) == bars, window_counts(true, bars).astype(np.float64), np.nan
+                )
+
+    def _rows_of(self, part: Condition, rows: int) -> Truth:
+        """A condition on exactly so many rows; missing where there are fewer bars."""
+        with np.errstate(all="ignore"):
+            truth = self.truth(part, rows)
+        shape = (min(rows, self._height), self.width)
+        true, false = (np.broadcast_to(mask, shape) for mask in truth)
+        if shape[0] == rows:
+            return Truth(true, false)
+        above = np.zeros((rows - shape[0], self.width), dtype=np.bool_)
+        return Truth(np.concatenate((above, true)), np.concatenate((above, false)))
+
+    def _framed(self, node: Framed, tail: int) -> FloatArray:
+        """Each (bar, Symbol) is a column of its own, as its running period is its own."""
+        columns = np.arange(self._view.first.size) if self._columns is None else self._columns
+        bars = FrameBars(self._view, columns, self._daily, node.frame, tail)
+        inner = Evaluation(bars)
+        inner.want(node.operand)
+        return np.broadcast_to(inner.number(node.operand), (1, tail * self.width)).reshape(tail, self.width)
+
+    def _framed_cost(self, node: Framed) -> int:
+        """Rows planned over the bars of a frame, for each daily one; the daily ones it is made of are few beside."""
+        shape = Planned(max(1, self._height // FEWEST_BARS[node.frame] + 2))
+        inner = Evaluation(shape)
+        inner.want(node.operand)
+        return inner.rows_planned
+
+    def _company(self, name: str, tail: int) -> FloatArray:
+        """Figures of the company at each bar, as known at the close of its Session."""
+        panel = self._view.panel
+        sessions = self._taken(self._view.session_of(tail))
+        columns = np.arange(self._view.first.size) if self._columns is None else self._columns
+        if name == "listing_age":
+            age = sessions - panel.listed_from[columns] + 1.0
+            return np.where(sessions < 0, np.nan, age)
+        told = self._view.statements
+        last = told.last(columns, panel.sessions[np.maximum(sessions, 0)])
+        is_count = name == "shares"
+        known = told.shares_at(last) if is_count else told.market_cap_at(last, self.number(Field("close"), tail))
+        return np.where(sessions < 0, np.nan, known)
+
+    @property
+    def _surroundings(self) -> Surroundings:
+        assert self._around is not None, "the grammar keeps what looks across Symbols out of frames"
+        return self._around
+
+    def _taken(self, rows: NDArray[Kept]) -> NDArray[Kept]:
+        return rows if self._columns is None else np.take(rows, self._columns, axis=1)
+
+    def _moved(self, values: Moved, tail: int, bars: int) -> Moved:
         if values.ndim == 0:
             return values
         kept = values[: max(0, values.shape[0] - bars)][-tail:]
-        if kept.shape[0] == tail:
-            return kept
-        moved = np.full((tail, values.shape[1]), np.nan)
-        moved[tail - kept.shape[0] :] = kept
-        return moved
+        return _padded(kept, tail)
 
     def _output(self, whole: Reading) -> dict[str, FloatArray]:
         found = self._outputs.get(whole)
@@ -159,7 +275,7 @@ class Evaluation:
         return found
 
     def truth(self, node: Condition, tail: int = 1) -> Truth:
-        """The newest rows of a settled condition (see `tree.settled`)."""
+        """The newest rows of a condition."""
         match node:
             case Comparison(op=op):
                 return _compared(op, self.number(node.left, tail), self.number(node.right, tail))
@@ -174,8 +290,18 @@ class Evaluation:
             case Any(parts=parts):
                 truths = [self.truth(part, tail) for part in parts]
                 return Truth(_some([one.true for one in truths]), _every([one.false for one in truths]))
-            case Offset():
-                raise AssertionError("offsets of conditions are settled before")
+            case Lasting(name=name, bars=bars):
+                true, false = self._rows_of(node.part, tail + bars - 1)
+                trues, falses = window_counts(true, bars), window_counts(false, bars)
+                if name == "any":
+                    return Truth(trues > 0, falses == bars)
+                return Truth(trues == bars, falses > 0)
+            case Belongs():
+                member, known = self._surroundings.belongs(node, tail)
+                return Truth(self._taken(member & known), self._taken(~member & known))
+            case Offset(operand=operand, bars=bars):
+                earlier = self.truth(operand, tail + bars)  # type: ignore[arg-type]
+                return Truth(self._moved(earlier.true, tail, bars), self._moved(earlier.false, tail, bars))
 
     def _crossed(self, node: Crossing, above: bool, tail: int) -> Truth:
         left, right = self.number(node.left, tail + 1), self.number(node.right, tail + 1)
@@ -254,6 +380,16 @@ def _some(masks: Sequence[BoolArray]) -> BoolArray:
     for mask in masks[1:]:
         joined = joined | mask
     return joined
+
+
+def _padded(values: Moved, rows: int) -> Moved:
+    """The values below rows that are missing, `rows` in all."""
+    if values.shape[0] == rows:
+        return values
+    missing = np.nan if values.dtype.kind == "f" else False
+    padded = np.full((rows, values.shape[1]), missing, dtype=values.dtype)
+    padded[rows - values.shape[0] :] = values
+    return padded
 
 
 def _first_value(source: FloatArray) -> NDArray[np.int32]:

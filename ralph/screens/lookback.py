@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from ralph.screens.across import rs_raw
 from ralph.screens.catalogue import indicators
-from ralph.screens.tree import Crossing, Node, Offset, Reading, children
+from ralph.screens.frames import FEWEST_BARS
+from ralph.screens.tree import (
+    Across,
+    Count,
+    Crossing,
+    Framed,
+    History,
+    Lasting,
+    Net,
+    Node,
+    Offset,
+    Reading,
+    children,
+)
 
 
 def bars_seen(node: Node) -> int:
@@ -14,8 +28,14 @@ def bars_seen(node: Node) -> int:
             indicator = indicators()[node.indicator]
             first = indicator.first(node.mode, indicator.bind(dict(node.params)))
             return below + first[node.output]
-        case Offset(bars=bars):
+        case Offset(bars=bars) | History(name="change", bars=bars):
             return below + bars
+        case History(bars=bars) | Count(bars=bars) | Lasting(bars=bars) | Net(bars=bars):
+            return below + bars - 1
+        case Across(operand=None):
+            return max(bars_seen(rs_raw()), below)
+        case Framed(frame=frame):
+            return below * FEWEST_BARS[frame]
         case Crossing():
             return below + 1
         case _:

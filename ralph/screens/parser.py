@@ -9,21 +9,25 @@ import msgspec
 from ralph.catalog import nearest
 from ralph.errors import BadExpression
 from ralph.indicators.indicator import PERIOD_MAX
-from ralph.screens import complaints
+from ralph.screens import complaints, making
 from ralph.screens.calls import Argument, bind
-from ralph.screens.catalogue import COLUMNS, CROSSINGS, FUNCTIONS, indicators
-from ralph.screens.tokens import Token, tokenize
+from ralph.screens.catalogue import COMPANY_WORDS, CROSSINGS, FRAMES, FUNCTIONS, LOGIC, NAMES, indicators
+from ralph.screens.reader import Reader
+from ralph.screens.tokens import Token
 from ralph.screens.tree import (
+    Across,
     All,
     Any,
     Arithmetic,
+    Belongs,
     Comparison,
     ComparisonOp,
     Condition,
     Crossing,
     Field,
-    Function,
+    Framed,
     Negative,
+    Net,
     Node,
     Not,
     Number,
@@ -31,50 +35,42 @@ from ralph.screens.tree import (
     Offset,
     Reading,
     Span,
-    is_condition,
+    walk,
 )
 from ralph.screens.writing import AND, ARITHMETIC_POWER, COMPARE, NEGATE, NOT, OR
 
-DEPTH_MAX = 32  # brackets, calls, `not` and signs within each other
-NODES_MAX = 200  # of one tree
 OFFSET_MAX = PERIOD_MAX
+NAMES_MAX = 100  # of markets, sectors or numbers in one `in (…)`
 
-_COMPARISONS = ("<", "<=", ">", ">=", "=", "==", "!=")
-_LOGIC = {"or": OR, "and": AND}
-_CLOSING = {"(": ")", "[": "]"}
+COMPARISONS = ("<", "<=", ">", ">=", "=", "==", "!=")
+RANGES = ("between", "in")
+_POWERS = {"or": OR, "and": AND} | dict.fromkeys((*CROSSINGS, *RANGES), COMPARE)
 
 
 def parse(text: str) -> Condition:
     """The condition a text states. BadExpression points at what cannot be understood; nothing else is raised."""
-    reader = _Reader(text)
-    return reader.condition(reader.whole())
+    return cast(Condition, _checked(making.as_kind(_Parser(text).whole(), "condition"), text))
 
 
 def parse_number(text: str) -> Numeric:
     """The number a text states, as for a column shown beside matches. BadExpression as in `parse`."""
-    reader = _Reader(text)
-    return reader.number(reader.whole())
+    return _number(_checked(_number(_Parser(text).whole()), text))
 
 
-class _Reader:
-    """The place in one text that is being read."""
+def _checked(node: Node, text: str) -> Node:
+    """The node, if its canonical text, in which nothing is short for anything, keeps to the limits as well."""
+    written = str(node)
+    if written != text:
+        try:
+            _Parser(written).whole()
+        except BadExpression as error:
+            message = f"written out in full this screen is too large: {error.message}"
+            raise BadExpression(message, position=0, length=len(text), suggestion="a shorter screen") from None
+    return node
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = tokenize(text)
-        self._index = 0
-        self._depth = 0
-        self._nodes = 0
 
-    @property
-    def _next(self) -> Token:
-        """The token about to be read."""
-        return self._tokens[self._index]
-
-    def _take(self) -> Token:
-        token = self._next
-        self._index += token.kind != "end"
-        return token
+class _Parser(Reader):
+    """Expressions by how tightly they hold, operands by their first token."""
 
     def whole(self) -> Node:
         if len(self._tokens) == 1:
@@ -84,35 +80,6 @@ class _Reader:
         if after.kind != "end":
             raise complaints.left_over(after)
         return node
-
-    def number(self, node: Node) -> Numeric:
-        """The node, which has to be a number."""
-        if is_condition(node):
-            raise _at(node, f"a number is needed here, and {node} is true or false", "a number, such as close")
-        return cast(Numeric, node)
-
-    def condition(self, node: Node) -> Condition:
-        """The node, which has to be a condition."""
-        if not is_condition(node):
-            raise _at(node, f"a condition is needed here, and {node} is a number", f"a comparison, such as {node} > 0")
-        return cast(Condition, node)
-
-    def _made(self, node: Node, start: int) -> Node:
-        self._nodes += 1
-        end = self._tokens[self._index - 1].end
-        if self._nodes > NODES_MAX:
-            raise BadExpression(
-                f"a screen has at most {NODES_MAX} numbers, names and operators",
-                position=start,
-                length=end - start,
-                suggestion="a shorter screen",
-            )
-        return msgspec.structs.replace(node, span=Span(start, end))
-
-    def _deeper(self, token: Token) -> None:
-        self._depth += 1
-        if self._depth > DEPTH_MAX:
-            raise complaints.at(token, f"brackets, calls, signs and not go at most {DEPTH_MAX} deep", "fewer brackets")
 
     def _expression(self, power: int) -> Node:
         left = self._operand()
@@ -127,46 +94,88 @@ class _Reader:
             elif own in (OR, AND):
                 left = self._joined(left, token, own)
             else:
-                right = self.number(self._expression(own))
-                made = Arithmetic(op=token.text, left=self.number(left), right=right)  # type: ignore[arg-type]
+                right = _number(self._expression(own))
+                made = Arithmetic(op=token.text, left=_number(left), right=right)  # type: ignore[arg-type]
                 left = self._made(made, left.span.start)
 
     def _infix_power(self, token: Token) -> int:
         if token.kind == "name":
-            return COMPARE if token.text in CROSSINGS else _LOGIC.get(token.text, 0)
+            if token.text == "not":
+                return COMPARE if self._after_next.text in RANGES else 0
+            return _POWERS.get(token.text, 0)
         if token.kind == "operator":
-            return COMPARE if token.text in _COMPARISONS else ARITHMETIC_POWER.get(token.text, 0)
+            return COMPARE if token.text in COMPARISONS else ARITHMETIC_POWER.get(token.text, 0)
         return 0
 
     def _joined(self, left: Node, token: Token, power: int) -> Node:
-        right = self.condition(self._expression(power))
+        right = _condition(self._expression(power))
         kind = All if token.text == "and" else Any
         parts: list[Condition] = []
-        for side in (self.condition(left), right):
+        for side in (_condition(left), right):
             parts += side.parts if isinstance(side, kind) else (side,)
         return self._made(kind(parts=tuple(parts)), left.span.start)
 
     def _compared(self, left: Node, token: Token) -> Node:
-        right = self.number(self._expression(COMPARE))
+        is_range = token.text == "not" or token.text in RANGES
+        made = self._ranged(left, token) if is_range else self._sided(left, token)
+        after = self._next
+        if self._infix_power(after) == COMPARE:
+            raise complaints.at(
+                after, "comparisons cannot be chained; join two with and", self._unchained(left, token, made)
+            )
+        return made
+
+    def _unchained(self, left: Node, token: Token, made: Node) -> str:
+        """What a chain of two comparisons was to say."""
+        after = self._take()
+        if not isinstance(made, Comparison | Crossing) or after.text == "not" or after.text in RANGES:
+            return f"{made} and ..."
+        return f"{left} {token.text} {made.right} and {made.right} {after.text} {_number(self._expression(COMPARE))}"
+
+    def _sided(self, left: Node, token: Token) -> Node:
+        right = _number(self._expression(COMPARE))
         self._check_percent(left, right)
         self._check_percent(right, left)
         made: Node
         if token.text in CROSSINGS:
-            made = Crossing(direction=_direction(token), left=self.number(left), right=right)
+            made = Crossing(direction=_direction(token), left=_number(left), right=right)
         else:
             op = cast(ComparisonOp, "==" if token.text == "=" else token.text)
-            made = Comparison(op=op, left=self.number(left), right=right)
-        made = self._made(made, left.span.start)
-        after = self._next
-        if self._infix_power(after) == COMPARE:
+            made = Comparison(op=op, left=_number(left), right=right)
+        return self._made(made, left.span.start)
+
+    def _ranged(self, left: Node, token: Token) -> Node:
+        """`x between a and b`, `x in (a, b)`, either with `not` before."""
+        value = _number(left)
+        word = self._take() if token.text == "not" else token
+        if word.text == "between":
+            low = _number(self._expression(COMPARE))
+            if not self._stands("and"):
+                raise complaints.at(self._next, "between needs two ends", f"{value} between {low} and {low}")
             self._take()
-            far = self.number(self._expression(COMPARE))
-            raise complaints.at(
-                after,
-                "comparisons cannot be chained; join two with and",
-                f"{left} {token.text} {right} and {right} {after.text} {far}",
-            )
-        return made
+            parts = making.between(value, low, _number(self._expression(COMPARE)))
+        else:
+            choices = [Comparison(op="==", left=value, right=one, span=value.span) for one in self._choices()]
+            parts = choices[0] if len(choices) == 1 else Any(parts=tuple(choices))
+        node = self._made(parts, left.span.start)
+        return self._made(Not(part=_condition(node)), left.span.start) if token.text == "not" else node
+
+    def _choices(self) -> list[Numeric]:
+        opening = self._open("in lists numbers in brackets", "in (1000, 2000)")
+        found = [_number(self._expression(0))]
+        while self._stands(",") and len(found) < NAMES_MAX:
+            self._take()
+            found.append(_number(self._expression(0)))
+        self._close(opening)
+        self._depth -= 1
+        return found
+
+    def _open(self, message: str, suggestion: str) -> Token:
+        if not self._stands("("):
+            raise complaints.at(self._next, message, suggestion)
+        opening = self._take()
+        self._deeper(opening)
+        return opening
 
     def _check_percent(self, side: Node, other: Node) -> None:
         """RSI and its like run from 0 to 100: `rsi < 30%` would compare with 0.3."""
@@ -174,23 +183,24 @@ class _Reader:
         if not (isinstance(side, Reading) and isinstance(other, Number) and written.endswith("%")):
             return
         if indicators()[side.indicator].unit == "percent":
-            raise _at(other, f"{side.indicator} counts from 0 to 100: leave the % out", written.removesuffix("%"))
+            message = f"{side.indicator} counts from 0 to 100: leave the % out"
+            raise making.at(other, message, written.removesuffix("%"))
 
     def _operand(self) -> Node:
         token = self._take()
         if token.kind == "number":
-            node = self._made(Number(token.value), token.start)
+            node = self._made(Number(value=token.value), token.start)
         elif token.kind == "name":
             if token.text == "not":
                 return self._not(token)
             node = self._named(token)
-        elif token.text == "(":
+        elif token.kind == "operator" and token.text == "(":
             self._deeper(token)
             node = self._expression(0)
             self._close(token)
             self._depth -= 1
             node = msgspec.structs.replace(node, span=Span(token.start, self._tokens[self._index - 1].end))
-        elif token.text in ("-", "+"):
+        elif token.kind == "operator" and token.text in ("-", "+"):
             return self._signed(token)
         else:
             raise complaints.no_operand(token, open_brackets=self._depth > 0)
@@ -198,22 +208,22 @@ class _Reader:
 
     def _not(self, token: Token) -> Node:
         self._deeper(token)
-        part = self.condition(self._expression(NOT))
+        part = _condition(self._expression(NOT))
         self._depth -= 1
         return self._made(Not(part=part), token.start)
 
     def _signed(self, token: Token) -> Node:
         self._deeper(token)
-        operand = self.number(self._expression(NEGATE))
+        operand = _number(self._expression(NEGATE))
         self._depth -= 1
         if token.text == "+":
             return operand
         if isinstance(operand, Number):
-            return Number(0.0 - operand.value, span=Span(token.start, operand.span.end))
+            return Number(value=0.0 - operand.value, span=Span(token.start, operand.span.end))
         return self._made(Negative(operand=operand), token.start)
 
     def _offsets(self, node: Node) -> Node:
-        while self._next.text == "[":
+        while self._stands("["):
             opening = self._take()
             bars = self._take()
             if bars.kind != "number" or bars.value != int(bars.value) or bars.value > OFFSET_MAX:
@@ -224,7 +234,7 @@ class _Reader:
                 )
             self._close(opening)
             node = self._made(self._moved(node, int(bars.value), bars), node.span.start)
-        if self._next.text == "." and isinstance(node, Offset) and isinstance(node.operand, Reading):
+        if self._stands(".") and isinstance(node, Offset) and isinstance(node.operand, Reading):
             raise complaints.at(
                 self._next, "an output is named before the offset", f"{node.operand}.output[{node.bars}]"
             )
@@ -242,48 +252,94 @@ class _Reader:
 
     def _named(self, token: Token) -> Node:
         name = token.text
-        if name in COLUMNS:
-            if self._next.text == "(":
-                raise complaints.at(
-                    self._next, f"{name} is a column, not a function", f"{name}[5] for five bars before"
-                )
-            node = self._made(Field(name), token.start)
-            if self._next.text == ".":
-                raise complaints.at(self._next, f"{name} has no outputs", name)
-            return node
-        arguments = self._arguments() if self._next.text == "(" else None
+        if name in FRAMES:
+            return self._framed(token)
+        if name in ("market", "sector", "in"):
+            return self._made(self._belongs(token), token.start)
+        if name in NAMES:
+            return self._column(token)
+        arguments = self._arguments() if self._stands("(") else None
         if name in FUNCTIONS:
-            return self._function(token, arguments)
+            return self._made(making.call(token, arguments or []), token.start)
         if name in CROSSINGS:
-            left, right = self._numbers(token, arguments, (2, 2))
+            left, right = self._sides(token, arguments or [])
             return self._made(Crossing(direction=_direction(token), left=left, right=right), token.start)
         if name in indicators():
             reading = bind(indicators()[name], arguments or [], token)
             return self._made(self._output(reading), token.start)
-        if name in _LOGIC:
+        if name in LOGIC or name in RANGES:
             raise complaints.no_operand(token, open_brackets=self._depth > 0)
         raise complaints.unknown(token, called=arguments is not None)
 
-    def _function(self, token: Token, arguments: list[Argument] | None) -> Node:
-        numbers = self._numbers(token, arguments, FUNCTIONS[token.text])
-        return self._made(Function(name=token.text, arguments=tuple(numbers)), token.start)  # type: ignore[arg-type]
+    def _column(self, token: Token) -> Node:
+        name = token.text
+        if self._stands("("):
+            raise complaints.at(self._next, f"{name} is a column, not a function", f"{name}[5] for five bars before")
+        node = self._made(Field(name=name), token.start)
+        if self._stands("."):
+            raise complaints.at(self._next, f"{name} has no outputs", name)
+        return node
 
-    def _numbers(self, token: Token, arguments: list[Argument] | None, wanted: tuple[int, int]) -> list[Numeric]:
-        least, most = wanted
-        given = arguments or []
-        wrong = next((one.token for one in given if one.name), given[most].token if len(given) > most else None)
-        if len(given) < least or wrong is not None:
-            count = f"{least}" if least == most else f"{least} or more"
-            at = wrong or token
+    def _framed(self, token: Token) -> Node:
+        """What stands directly behind the point, offsets included, is of weeks or months."""
+        if not self._stands("."):
+            raise complaints.at(token, f"{token.text} stands before a number of its bars", f"{token.text}.close")
+        self._deeper(self._take())
+        operand = _number(self._operand())
+        self._depth -= 1
+        outside = next((below for below in walk(operand) if _is_outside(below)), None)
+        if outside is not None or not any(isinstance(below, Field | Reading) for below in walk(operand)):
+            message = f"{token.text} is for prices, volume and indicators"
+            raise making.at(outside or operand, message, f"{token.text}.close, {token.text}.rsi(14)")
+        return self._made(Framed(frame=cast(Literal["weekly"], token.text), operand=operand), token.start)
+
+    def _belongs(self, token: Token) -> Node:
+        """`market == NAME`, `sector in (NAME, …)`, and from `in` on `in list NAME` or `in screen NAME`."""
+        if token.text == "in":
+            of = self._take()
+            if of.kind == "string" or of.text not in ("list", "screen"):
+                raise complaints.at(of, "in stands before list or screen here", 'in list "core"')
+            return Belongs(of=cast(Literal["list"], of.text), names=(self._name(),))
+        kind = cast(Literal["market"], token.text)
+        denied = self._stands("not") and self._after_next.text == "in"
+        if denied:
+            self._take()
+        if not self._stands("in", "==", "=", "!="):
+            raise complaints.at(self._next, f"{kind} is compared with a name", f'{kind} == "{_EXAMPLES[kind]}"')
+        op = self._take().text
+        denied = denied or op == "!="
+        node = Belongs(of=kind, names=self._names() if op == "in" else (self._name(),))
+        return self._made(Not(part=node), token.start) if denied else node
+
+    def _names(self) -> tuple[str, ...]:
+        opening = self._open("in lists names in brackets", 'in ("KOSPI", "KOSDAQ")')
+        found = [self._name()]
+        while self._stands(",") and len(found) < NAMES_MAX:
+            self._take()
+            found.append(self._name())
+        self._close(opening)
+        self._depth -= 1
+        return tuple(dict.fromkeys(found))
+
+    def _name(self) -> str:
+        token = self._take()
+        if token.kind == "string":
+            return token.text
+        if token.kind == "name":
+            return self._text[token.start : token.end]
+        raise complaints.at(token, "a name is missing here", '"KOSPI"')
+
+    def _sides(self, token: Token, arguments: list[Argument]) -> tuple[Numeric, Numeric]:
+        wrong = next((one.token for one in arguments if one.name), arguments[2].token if len(arguments) > 2 else None)
+        if len(arguments) < 2 or wrong is not None:
             raise complaints.at(
-                at,
-                f"{token.text} takes {count} numbers without names",
-                f"{token.text}({', '.join(['close', 'open'][:least])})",
+                wrong or token, f"{token.text} takes 2 numbers without names", f"{token.text}(close, open)"
             )
-        return [self.number(one.node) for one in given if one.node is not None]
+        left, right = (_number(cast(Node, one.node)) for one in arguments)
+        return left, right
 
     def _output(self, reading: Reading) -> Reading:
-        if self._next.text != ".":
+        if not self._stands("."):
             return reading
         self._take()
         token = self._take()
@@ -299,9 +355,9 @@ class _Reader:
         opening = self._take()
         self._deeper(opening)
         found: list[Argument] = []
-        while self._next.text != ")":
+        while not self._stands(")"):
             found.append(self._argument())
-            if self._next.text != ",":
+            if not self._stands(","):
                 break
             self._take()
         self._close(opening)
@@ -310,34 +366,31 @@ class _Reader:
 
     def _argument(self) -> Argument:
         token = self._next
-        if token.kind == "name" and self._tokens[self._index + 1].text == "=":
+        if token.kind == "name" and self._after_next.text == "=" and token.text not in ("market", "sector"):
             self._take()
             self._take()
             if token.text == "mode" and self._next.kind == "name":
                 word = self._take()
                 return Argument("mode", None, word)
-            return Argument(token.text, self.number(self._expression(0)), token)
-        return Argument(None, self.number(self._expression(0)), token)
+            return Argument(token.text, self._expression(0), token)
+        return Argument(None, self._expression(0), token)
 
-    def _close(self, opening: Token) -> None:
-        closing = _CLOSING[opening.text]
-        token = self._next
-        if token.text == closing:
-            self._take()
-            return
-        if token.text in (")", "]"):
-            message = f"{opening.text} is closed by {closing}, not by {token.text}"
-            raise BadExpression(message, position=token.start, suggestion=closing)
-        if token.kind == "end":
-            message = f"this {opening.text} is never closed"
-            raise BadExpression(message, position=opening.start, suggestion=f"{closing} at the end")
-        raise complaints.left_over(self._next)
+
+_EXAMPLES = {"market": "KOSPI", "sector": "반도체"}
+
+
+def _number(node: Node) -> Numeric:
+    return cast(Numeric, making.as_kind(node, "number"))
+
+
+def _condition(node: Node) -> Condition:
+    return cast(Condition, making.as_kind(node, "condition"))
+
+
+def _is_outside(node: Node) -> bool:
+    """Whether a node knows days only."""
+    return isinstance(node, Net | Framed | Belongs | Across) or (isinstance(node, Field) and node.name in COMPANY_WORDS)
 
 
 def _direction(token: Token) -> Literal["above", "below"]:
     return "above" if token.text == "crosses_above" else "below"
-
-
-def _at(node: Node, message: str, suggestion: str) -> BadExpression:
-    length = node.span.end - node.span.start
-    return BadExpression(message, position=node.span.start, length=length, suggestion=suggestion)

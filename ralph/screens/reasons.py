@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ralph.screens.answer import Reason
-from ralph.screens.scoring import Atom, sides
-from ralph.screens.tree import Comparison, Crossing, Not, Number, Numeric
+from ralph.screens.scoring import sides
+from ralph.screens.tree import Atom, Comparison, Crossing, Not, Number, Numeric
 from ralph.screens.writing import CANONICAL, KOREAN, Words, write
 
 _DIGITS = 3  # significant figures at first; as many more as two unequal figures need to differ
@@ -20,6 +20,10 @@ class Wording:
     """How one comparison or crossing is said: worded once, filled with the figures of each match."""
 
     def __init__(self, atom: Atom) -> None:
+        self._has_sides = bool(sides(atom))
+        if not self._has_sides:
+            self._english, self._korean = write(atom, CANONICAL), _whole(atom)
+            return
         english, korean = _forms(atom)
         near, far = sides(atom)
         self._english = english.format(_side(near, CANONICAL, 0), _side(far, CANONICAL, 1))
@@ -27,6 +31,8 @@ class Wording:
 
     def reason(self, left: float, right: float) -> Reason:
         """`rsi(14) 28.3 < 30` and the like: each side with its value, a plain number as it is."""
+        if not self._has_sides:
+            return Reason(self._english, self._korean)
         shown = figures(left, right)
         return Reason(self._english.format(*shown), self._korean.format(*shown))
 
@@ -39,14 +45,20 @@ def _forms(atom: Atom) -> tuple[str, str]:
         case Crossing(direction=direction):
             return f"{{}} {_ENGLISH_CROSSINGS[direction]} {{}}", f"{{}}, {{}} {_KOREAN_CROSSINGS[direction]}"
         case Not():
-            assert isinstance(atom.part, Crossing), "settled conditions deny crossings only"
+            assert isinstance(atom.part, Crossing), "of what has sides, settled conditions deny crossings only"
             crosses = _ENGLISH_CROSSINGS[atom.part.direction].replace("crosses", "does not cross")
             return f"{{}} {crosses} {{}}", f"{{}}, {{}} {_KOREAN_CROSSINGS[atom.part.direction]} 아님"
+        case _:
+            raise AssertionError("what has no sides is said whole")
+
+
+def _whole(atom: Atom) -> str:
+    return f"{write(atom.part, KOREAN)} 아님" if isinstance(atom, Not) else write(atom, KOREAN)
 
 
 def _side(side: Numeric, words: Words, place: int) -> str:
     """A side's text, with the place of its figure where it is not a plain number."""
-    text = write(side, words)
+    text = write(side, words).replace("{", "{{").replace("}", "}}")
     return text if isinstance(side, Number) else f"{text} {{{place}}}"
 
 

@@ -10,60 +10,73 @@ import numpy as np
 
 from ralph.errors import BadExpression, BadParameter
 from ralph.market.flags import ANOMALY
-from ralph.market.panel import Panel, View
-from ralph.screens.answer import (
-    COLUMNS_MAX,
-    LIMIT_MAX,
-    SPARKLINE_BARS,
-    Answer,
-    FunnelStep,
-    Match,
-    Reason,
-    Request,
-)
-from ralph.screens.blocks import blocks
-from ralph.screens.cursor import Cursor, fingerprint, read_cursor, write_cursor
-from ralph.screens.evaluation import BoolArray, FloatArray, IndexArray, Truth
+from ralph.market.panel import Panel
+from ralph.market.view import View
+from ralph.screens.across import Scope
+from ralph.screens.answer import COLUMNS_MAX, SPARKLINE_BARS, Answer, FunnelStep, Match, Reason, Request
+from ralph.screens.cursor import read_cursor
+from ralph.screens.evaluation import BoolArray, IndexArray, Truth
 from ralph.screens.lookback import bars_seen
+from ralph.screens.matching import truths
 from ralph.screens.nearness import near_misses
+from ralph.screens.ordering import Found, Order, next_cursor, ordered, page_of, read_order, screen_number
 from ralph.screens.parser import parse, parse_number
 from ralph.screens.reasons import Wording
 from ralph.screens.scoring import Measured, atoms, measure, sides
-from ralph.screens.tree import Condition, Field, Number, Numeric, Offset, Reading, children, settled, shifted, top_parts
+from ralph.screens.selecting import Context, resolved
+from ralph.screens.tree import (
+    Across,
+    Condition,
+    Field,
+    Framed,
+    Net,
+    Number,
+    Numeric,
+    Offset,
+    Reading,
+    children,
+    is_condition,
+    settled,
+    shifted,
+    top_parts,
+)
 from ralph.screens.universe import members
 
 
-class _Found(NamedTuple):
-    """All matches in order: their columns, traded values and measures."""
+class _Asked(NamedTuple):
+    """A request that has been read."""
 
-    columns: IndexArray
-    traded: FloatArray
-    measured: Measured
+    condition: Condition
+    shown: list[Numeric]
+    order: Order
+    parts: tuple[Condition, ...]
 
 
-def run(panel: Panel, request: Request) -> Answer:
+def run(panel: Panel, request: Request, context: Context | None = None) -> Answer:
     """The Symbols of a Panel that meet a screen.
 
     BadExpression points into the text; BadParameter, UnknownSymbol and DataNotFound name the field; TooLarge where
     the screen would cost too much.
     """
     started = time.perf_counter()
-    condition = parse(request.expression)
-    shown = _columns(request.columns)
-    _check_limit(request.limit)
-    expression = str(condition)
-    cursor = None if request.cursor is None else read_cursor(request.cursor, expression, request.as_of)
+    context = context or Context()
+    asked = _read(request)
+    expression = str(asked.condition)
+    screen = screen_number(expression, asked.order)
+    cursor = None if request.cursor is None else read_cursor(request.cursor, screen, request.as_of)
     view = panel.as_of(request.as_of if cursor is None else cursor.as_of)
-    universe = members(view, request.universe)
+    scope = Scope(view, lambda seen: members(seen, request.universe), context)
+    universe = scope.universe(view)
     columns = np.flatnonzero(universe & view.traded)
-    parts = top_parts(condition)
-    truths = _truths(view, columns, parts)
-    every = np.logical_and.reduce([truth.true for truth in truths])
-    false = np.logical_or.reduce([truth.false for truth in truths])
-    whole = settled(condition)
-    named = _named(whole, shown)
-    found = _ordered(view, columns[every], whole, list(named.values()))
-    page = _page(view, found, cursor, request.limit)
+    parts = tuple(resolved(part, context) for part in asked.parts)
+    found_truths = truths(scope, columns, parts)
+    every = np.logical_and.reduce([truth.true for truth in found_truths])
+    false = np.logical_or.reduce([truth.false for truth in found_truths])
+    whole = settled(resolved(asked.condition, context))
+    named = _named(whole, asked.shown)
+    found = _found(scope, columns[every], whole, list(named.values()), asked.order)
+    page = page_of(view, found, cursor, request.limit)
+    near = near_misses(scope, columns, asked.parts, found_truths) if "near_misses" in request.extras else None
     return Answer(
         workspace=panel.workspace,
         simulated=panel.simulated,
@@ -73,16 +86,17 @@ def run(panel: Panel, request: Request) -> Answer:
         total_scanned=int(universe.sum()),
         total_matches=int(every.sum()),
         matches=_matches(view, whole, found, page, list(named), request),
-        excluded={
-            "no_bar": int((universe & ~view.traded & ~view.halted).sum()),
-            "halted": int((universe & view.halted).sum()),
-            "missing_value": int((~every & ~false).sum()),
-        },
-        funnel=_funnel(parts, truths) if "funnel" in request.extras else None,
-        near_misses=near_misses(view, columns, parts, truths) if "near_misses" in request.extras else None,
-        next_cursor=_next_cursor(view, found, page, fingerprint(expression)),
+        excluded=_excluded(view, universe, columns[~every & ~false], whole),
+        funnel=_funnel(asked.parts, found_truths) if "funnel" in request.extras else None,
+        near_misses=near,
+        next_cursor=next_cursor(view, found, page, screen),
         timing_ms=(time.perf_counter() - started) * 1000,
     )
+
+
+def _read(request: Request) -> _Asked:
+    condition = parse(request.expression)
+    return _Asked(condition, _columns(request.columns), read_order(request), top_parts(condition))
 
 
 def _columns(texts: list[str]) -> list[Numeric]:
@@ -102,34 +116,17 @@ def _columns(texts: list[str]) -> list[Numeric]:
     return shown
 
 
-def _check_limit(limit: int | None) -> None:
-    if limit is not None and not 1 <= limit <= LIMIT_MAX:
-        raise BadParameter(
-            f"limit must be a whole number from 1 to {LIMIT_MAX}, not {limit}",
-            field="limit",
-            accepted=f"a whole number from 1 to {LIMIT_MAX}",
-        )
-
-
-def _truths(view: View, columns: IndexArray, parts: tuple[Condition, ...]) -> list[Truth]:
-    """Of each part, for each of the columns. Most of the columns are not worth picking out of all."""
-    total = view.first.size
-    dense = columns.size * 2 > total
-    asked = np.arange(total) if dense else columns
-    settled_parts = [settled(part) for part in parts]
-    wants = [(part, 1) for part in settled_parts]
-    true = np.empty((len(parts), asked.size), dtype=np.bool_)
-    false = np.empty_like(true)
-    start = 0
-    with np.errstate(all="ignore"):
-        for block in blocks(view, asked, wants):
-            stop = start + block.width
-            for row, part in enumerate(settled_parts):
-                true[row, start:stop], false[row, start:stop] = block.truth(part)
-            start = stop
-    if dense:
-        true, false = true[:, columns], false[:, columns]
-    return [Truth(true[row], false[row]) for row in range(len(parts))]
+def _excluded(view: View, universe: BoolArray, missing: IndexArray, whole: Condition) -> dict[str, int]:
+    """Symbols that could not match, by reason; `missing` are the columns for which it cannot be told."""
+    halted = int((universe & view.halted).sum())
+    young = int((view.height - view.first[missing] < bars_seen(whole)).sum())
+    return {
+        "no_bar": int((universe & ~view.traded).sum()) - halted,
+        "halted": halted,
+        "young_listing": young,
+        "missing_value": int(missing.size) - young,
+        "not_in_universe": int((view.listed & ~universe).sum()),
+    }
 
 
 def _named(whole: Condition, columns: list[Numeric]) -> dict[str, Numeric]:
@@ -144,48 +141,25 @@ def _named(whole: Condition, columns: list[Numeric]) -> dict[str, Numeric]:
 
 
 def _leaves(node: Numeric, bars: int) -> list[Numeric]:
-    if isinstance(node, Field | Reading):
+    if isinstance(node, Field | Reading | Net | Across | Framed):
         return [shifted(node, bars)]
     if isinstance(node, Offset):
         bars += node.bars
-    return [leaf for child in children(node) for leaf in _leaves(child, bars)]  # type: ignore[arg-type]
+    return [leaf for child in children(node) if not is_condition(child) for leaf in _leaves(child, bars)]  # type: ignore[arg-type]
 
 
-def _ordered(view: View, columns: IndexArray, whole: Condition, shown: list[Numeric]) -> _Found:
+def _found(scope: Scope, columns: IndexArray, whole: Condition, shown: list[Numeric], order: Order) -> Found:
     if not columns.size:
         nothing = np.empty(0)
         empty = np.empty((0, 0))
-        return _Found(columns, nothing, Measured(nothing, columns, empty, empty, empty, empty))
-    measured = measure(view, columns, whole, shown)
-    traded = view.field("value")[-1, columns]
-    symbols = np.array([view.panel.symbols[column] for column in columns])
-    order = np.lexsort((symbols, -traded, -measured.points))
-    return _Found(columns[order], traded[order], measured.taken(order))
-
-
-def _page(view: View, found: _Found, cursor: Cursor | None, limit: int | None) -> range:
-    """The places of the matches to return."""
-    start, total = 0, found.columns.size
-    if cursor is not None:
-        after = (-cursor.score, -cursor.value, cursor.symbol)
-        while start < total and _key(view, found, start) <= after:
-            start += 1
-    return range(start, total if limit is None else min(total, start + limit))
-
-
-def _key(view: View, found: _Found, place: int) -> tuple[float, float, str]:
-    return -float(found.measured.points[place]), -float(found.traded[place]), view.panel.symbols[found.columns[place]]
-
-
-def _next_cursor(view: View, found: _Found, page: range, screen: int) -> str | None:
-    if not page or page.stop == found.columns.size:
-        return None
-    score, value, symbol = _key(view, found, page[-1])
-    return write_cursor(Cursor(screen, view.on, -score, -value, symbol))
+        return Found(columns, nothing, nothing, Measured(nothing, columns, empty, empty, empty, empty))
+    keys = [] if order.number is None else [order.number]
+    measured = measure(scope, columns, whole, [*shown, *keys])
+    return ordered(scope.view, columns, measured, order, measured.values[-1] if keys else measured.points)
 
 
 def _matches(
-    view: View, whole: Condition, found: _Found, page: range, names: list[str], request: Request
+    view: View, whole: Condition, found: Found, page: range, names: list[str], request: Request
 ) -> list[Match]:
     if not page:
         return []
@@ -197,7 +171,7 @@ def _matches(
     matches = []
     for index, place in enumerate(page):
         listing = view.panel.listings[columns[index]]
-        row = found.measured.values[:, place].tolist()
+        row = found.measured.values[: len(names), place].tolist()
         line = None if closes is None else closes[:, index].tolist()
         matches.append(
             Match(
@@ -222,10 +196,10 @@ def _reasons(worded: list[Wording], measured: Measured, place: int) -> list[Reas
     ]
 
 
-def _funnel(parts: tuple[Condition, ...], truths: list[Truth]) -> list[FunnelStep]:
+def _funnel(parts: tuple[Condition, ...], found: list[Truth]) -> list[FunnelStep]:
     steps = []
-    remaining: BoolArray = np.ones_like(truths[0].true)
-    for part, truth in zip(parts, truths, strict=True):
+    remaining: BoolArray = np.ones_like(found[0].true)
+    for part, truth in zip(parts, found, strict=True):
         remaining = remaining & truth.true
-        steps.append(FunnelStep(str(part), int(remaining.sum())))
+        steps.append(FunnelStep(str(part), int(remaining.sum()), int(truth.true.sum())))
     return steps

@@ -3,25 +3,24 @@
 A comparison: m = |left - right|, s = its median over the Symbol's last 252 bars, 100 m / (m + s); 0 where s is 0.
 A crossing: the same with m = the change of left - right over the crossing. No crossing: m as in a comparison.
 `and`: the least of the parts; `or`: the most of those that hold.
-An equality holds fully or not at all: 100, which leaves the score of an `and` to its other parts.
+An equality, a membership, and what held for some bars are whole or not at all: 100, which leaves the score of an `and`
+to its other parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.market.panel import View
+from ralph.screens.across import Scope
 from ralph.screens.blocks import blocks
 from ralph.screens.evaluation import Evaluation, FloatArray, IndexArray
-from ralph.screens.tree import All, Any, Comparison, Condition, Crossing, Not, Numeric
+from ralph.screens.tree import All, Any, Atom, Comparison, Condition, Crossing, Not, Numeric
 
 SCALE_BARS = 252
-Atom: TypeAlias = Comparison | Crossing | Not
-"""What a settled condition is made of; the part of a Not is a Crossing."""
 
 
 class Measured(NamedTuple):
@@ -52,22 +51,23 @@ class Measured(NamedTuple):
 def atoms(node: Condition) -> list[Atom]:
     """The comparisons and crossings of a settled condition, each once, in order."""
     if not isinstance(node, All | Any):
-        return [cast(Atom, node)]
+        return [node]
     return list(dict.fromkeys(atom for part in node.parts for atom in atoms(part)))
 
 
-def sides(atom: Atom) -> tuple[Numeric, Numeric]:
-    """Left and right of a comparison or crossing."""
-    inner = cast("Comparison | Crossing", atom.part if isinstance(atom, Not) else atom)
-    return inner.left, inner.right
+def sides(atom: Atom) -> tuple[Numeric, ...]:
+    """Left and right of a comparison or crossing; a membership has no sides, nor has what held for some bars."""
+    inner = atom.part if isinstance(atom, Not) else atom
+    return (inner.left, inner.right) if isinstance(inner, Comparison | Crossing) else ()
 
 
-def measure(view: View, columns: IndexArray, node: Condition, shown: Sequence[Numeric] = ()) -> Measured:
+def measure(scope: Scope, columns: IndexArray, node: Condition, shown: Sequence[Numeric] = ()) -> Measured:
     """Points and values of a settled condition; `values` has a row for each of `shown`."""
     each = atoms(node)
     wants: list[tuple[Condition | Numeric, int]] = [(number, 1) for number in shown]
+    wants += [(atom, 1) for atom in each]
     wants += [(side, SCALE_BARS) for atom in each for side in sides(atom)]
-    found = [_measure_block(block, node, each, shown) for block in blocks(view, columns, wants)]
+    found = [_measure_block(block, node, each, shown) for block in blocks(scope, columns, wants)]
     return Measured(*(np.concatenate(arrays, axis=-1) for arrays in zip(*found, strict=True)))
 
 
@@ -78,10 +78,14 @@ def _measure_block(block: Evaluation, node: Condition, each: list[Atom], shown: 
     points = np.empty((len(each), width))
     with np.errstate(all="ignore"):
         for row, atom in enumerate(each):
+            holds = np.broadcast_to(block.truth(atom).true, (1, width))[0]
+            if not sides(atom):
+                left[row] = right[row] = np.nan
+                points[row] = np.where(holds, 100.0, np.nan)
+                continue
             near, far = (block.number(side, SCALE_BARS) for side in sides(atom))
             left[row] = near[-1] if near.ndim else near
             right[row] = far[-1] if far.ndim else far
-            holds = np.broadcast_to(block.truth(atom).true, (1, width))[0]
             points[row] = np.where(holds, _points(atom, np.subtract(near, far), width), np.nan)
         best, deciding = _weigh(node, {atom: (points[row], row) for row, atom in enumerate(each)})
     values = np.empty((len(shown), width))
@@ -127,7 +131,7 @@ def _median(values: FloatArray) -> FloatArray:
 def _weigh(node: Condition, known: dict[Atom, tuple[FloatArray, int]]) -> tuple[FloatArray, NDArray[np.int64]]:
     """The points of a condition, NaN where it does not hold, and the row of the atom that decided them."""
     if not isinstance(node, All | Any):
-        points, row = known[cast(Atom, node)]
+        points, row = known[node]
         return points, np.full(points.size, row, dtype=np.int64)
     best, deciding = _weigh(node.parts[0], known)
     for part in node.parts[1:]:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from ralph.errors import BadExpression
+from ralph.screens.catalogue import synonyms
 
 TEXT_MAX = 2_000  # characters of one screen
 
@@ -27,10 +28,16 @@ UNITS = {
 }
 """What may stand directly behind a number, as a power of ten."""
 
+BAR_UNITS = {"일": 1.0, "봉": 1.0, "주": 252 / 52, "개월": 21.0, "년": 252.0}
+"""Stretches of time behind a number, in bars: a year of 52 weeks has 252."""
+
+NAME_MAX = 100  # characters of a quoted name
+
 _SPACES = " \t\r\n\u00a0\u3000"
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(?:e([+-]?\d+))?", re.ASCII | re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d]\w*")
 _UNIT = re.compile(r"%|[^\W\d]\w*")
+_QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 _OPERATOR = re.compile(r"<=|>=|==|!=|[<>=+\-*/()\[\],.]")
 _FOREIGN = {
     "&&": "and",
@@ -55,14 +62,19 @@ _FOREIGN = {
     "）": ")",
     "，": ",",
     "％": "%",
+    "“": '"',
+    "”": '"',
 }
 """Signs of other languages and keyboards, and ours for the same."""
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A piece of the text, from `start` to before `end`. Names are lower case; numbers carry their value."""
+    """A piece of the text, from `start` to before `end`.
 
-    kind: Literal["number", "name", "operator", "end"]
+    Names are lower case and in English (종가 is close), numbers carry their value, strings are without quotes.
+    """
+
+    kind: Literal["number", "name", "string", "operator", "end"]
     text: str
     start: int
     end: int
@@ -95,7 +107,10 @@ def _token(text: str, at: int) -> Token:
     if number := _NUMBER.match(text, at):
         return _number(text, number)
     if name := _NAME.match(text, at):
-        return Token("name", name.group().lower(), at, name.end())
+        word = name.group().lower()
+        return Token("name", synonyms().get(word, word), at, name.end())
+    if text[at] in "\"'":
+        return _string(text, at)
     for sign, ours in _FOREIGN.items():
         if text.startswith(sign, at) and text[at : at + 2] != "!=":
             raise BadExpression(f"{sign} is written {ours} here", position=at, length=len(sign), suggestion=ours)
@@ -112,15 +127,34 @@ def _token(text: str, at: int) -> Token:
     )
 
 
+def _string(text: str, at: int) -> Token:
+    quoted = _QUOTED.match(text, at)
+    if quoted is None:
+        raise BadExpression("this quote is never closed", position=at, suggestion=f"{text[at]} behind the name")
+    name = quoted.group()[1:-1].strip()
+    if not 1 <= len(name) <= NAME_MAX or not name.isprintable() or '"' in name:
+        raise BadExpression(
+            f"a name in quotes has 1 to {NAME_MAX} characters that can be printed, and no quotes within",
+            position=at,
+            length=quoted.end() - at,
+            suggestion='a name, as in "KOSPI"',
+        )
+    return Token("string", name, at, quoted.end())
+
+
 def _number(text: str, number: re.Match[str]) -> Token:
     start, end, exponent = number.start(), number.end(), int((number[2] or "0")[:6])
+    times: float | None = None
     if unit := _UNIT.match(text, end):
         word = unit.group()
-        if word not in UNITS:
+        if word not in UNITS and word not in BAR_UNITS:
             raise _bad_unit(text, start, end, word)
-        exponent += UNITS[word]
+        exponent += UNITS.get(word, 0)
         end = unit.end()
+        times = BAR_UNITS.get(word)
     value = float(f"{number[1]}e{exponent}")
+    if times is not None and math.isfinite(value):
+        value = float(round(value * times))
     if not math.isfinite(value):
         raise BadExpression(
             "this number is too large", position=start, length=end - start, suggestion="a number below 1e308"
@@ -137,10 +171,10 @@ def _bad_unit(text: str, start: int, end: int, word: str) -> BadExpression:
             suggestion=text[start:end] + word.replace("_", ""),
         )
     return BadExpression(
-        f"{word!r} is no unit of a number; the units are {', '.join(UNITS)}",
+        f"{word!r} is no unit of a number; the units are {', '.join([*UNITS, *BAR_UNITS])}",
         position=end,
         length=len(word),
-        suggestion=", ".join(UNITS),
+        suggestion=", ".join([*UNITS, *BAR_UNITS]),
     )
 
 

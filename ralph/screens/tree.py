@@ -6,7 +6,7 @@ JSON: every node is an object whose "node" names its class in lower case, such a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -46,7 +46,7 @@ class Number(_Node, frozen=True):
 
 
 class Field(_Node, frozen=True):
-    """A column of the Panel: open, high, low, close, volume, value."""
+    """A column of the Panel (open, high, low, close, volume, value), a mean of prices, or a company's figure."""
 
     name: str
 
@@ -80,6 +80,48 @@ class Function(_Node, frozen=True):
     arguments: tuple[Numeric, ...]
 
 
+class History(_Node, frozen=True):
+    """percentile: where the value stands among its own newest `bars`, 0-100, ties half; change: x / x[bars] - 1."""
+
+    name: Literal["percentile", "change"]
+    operand: Numeric
+    bars: int
+
+
+class Count(_Node, frozen=True):
+    """On how many of the newest `bars` the part held; missing where it is missing on one of them."""
+
+    part: Condition
+    bars: int
+
+
+class Since(_Node, frozen=True):
+    """Bars since the part last held: 0 where it does now; missing where it never did."""
+
+    part: Condition
+
+
+class Net(_Node, frozen=True):
+    """Net buying in won over the newest `bars`; missing where one of them has none stored."""
+
+    investor: Literal["foreign", "inst", "indiv"]
+    bars: int
+
+
+class Across(_Node, frozen=True):
+    """A place or figure among the Symbols of the universe on the Session of each bar; rs_rating has no operand."""
+
+    name: Literal["rank", "market_percentile", "market_median", "sector_rank", "sector_median", "rs_rating"]
+    operand: Numeric | None = None
+
+
+class Framed(_Node, frozen=True):
+    """A number over bars of weeks or months, the running one ending at the daily bar it is asked for."""
+
+    frame: Literal["weekly", "monthly"]
+    operand: Numeric
+
+
 class Offset(_Node, frozen=True):
     """What the operand was `bars` traded bars before; missing where there are too few. Plain numbers have no bars."""
 
@@ -101,6 +143,21 @@ class Crossing(_Node, frozen=True):
     right: Numeric
 
 
+class Lasting(_Node, frozen=True):
+    """any: the part held on one of the newest `bars`; all: on each of them."""
+
+    name: Literal["any", "all"]
+    part: Condition
+    bars: int
+
+
+class Belongs(_Node, frozen=True):
+    """Membership on the bar's Session: of one of the markets or sectors; of a list; of what a saved screen selects."""
+
+    of: Literal["market", "sector", "list", "screen"]
+    names: tuple[str, ...]
+
+
 class Not(_Node, frozen=True):
     part: Condition
 
@@ -117,30 +174,46 @@ class Any(_Node, frozen=True):
     parts: tuple[Condition, ...]
 
 
-Numeric: TypeAlias = Number | Field | Reading | Arithmetic | Negative | Function | Offset
-Condition: TypeAlias = Comparison | Crossing | Not | All | Any | Offset
+Numeric: TypeAlias = (
+    Number
+    | Field
+    | Reading
+    | Arithmetic
+    | Negative
+    | Function
+    | History
+    | Count
+    | Since
+    | Net
+    | Across
+    | Framed
+    | Offset
+)
+Condition: TypeAlias = Comparison | Crossing | Lasting | Belongs | Not | All | Any | Offset
 Node: TypeAlias = Numeric | Condition
+Atom: TypeAlias = Comparison | Crossing | Lasting | Belongs | Not | Offset
+"""What a settled condition is made of: the part of a Not is no comparison, the operand of an Offset is a Belongs."""
 
 
 def is_condition(node: Node) -> bool:
     """Whether a node is true or false; else it is a number."""
     while isinstance(node, Offset):
         node = node.operand
-    return isinstance(node, Comparison | Crossing | Not | All | Any)
+    return isinstance(node, Comparison | Crossing | Lasting | Belongs | Not | All | Any)
 
 
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes directly below."""
     match node:
-        case Reading(source=source) if source is not None:
-            return (source,)
+        case Reading(source=below) | Across(operand=below):
+            return () if below is None else (below,)
         case Arithmetic() | Comparison() | Crossing():
             return (node.left, node.right)
-        case Negative() | Offset():
+        case Negative() | Offset() | History() | Framed():
             return (node.operand,)
         case Function():
             return node.arguments
-        case Not():
+        case Not() | Count() | Since() | Lasting():
             return (node.part,)
         case All() | Any():
             return node.parts
@@ -155,9 +228,25 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
+def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The tree with every node changed, those below first."""
+    below = children(node)
+    if below:
+        new = iter([mapped(child, change) for child in below])
+        fields: dict[str, object] = {}
+        for name in node.__struct_fields__:
+            value = getattr(node, name)
+            if isinstance(value, _Node):
+                fields[name] = next(new)
+            elif isinstance(value, tuple) and value and isinstance(value[0], _Node):
+                fields[name] = tuple(next(new) for _ in value)
+        node = msgspec.structs.replace(node, **fields)
+    return change(node)
+
+
 def is_constant(node: Node) -> bool:
     """Whether a node is the same for every Symbol and bar."""
-    return not any(isinstance(below, Field | Reading) for below in walk(node))
+    return not any(isinstance(below, Field | Reading | Net | Across | Belongs) for below in walk(node))
 
 
 def shifted(node: Numeric, bars: int) -> Numeric:
@@ -172,7 +261,7 @@ def shifted(node: Numeric, bars: int) -> Numeric:
 def settled(node: Condition, bars: int = 0, holds: bool = True) -> Condition:
     """The same condition with every `not` and offset moved down to the comparisons.
 
-    What is left: All and Any over Comparison, Crossing and Not(Crossing). `bars` and `holds` are what was met above.
+    What is left: All and Any over atoms. `bars` and `holds` are what was met above.
     """
     match node:
         case Offset(operand=operand):
@@ -187,6 +276,12 @@ def settled(node: Condition, bars: int = 0, holds: bool = True) -> Condition:
         case Comparison(op=op):
             kept = op if holds else NEGATED[op]
             return Comparison(op=kept, left=shifted(node.left, bars), right=shifted(node.right, bars))
+        case Lasting(name=name, part=part):
+            kept_name = name if holds else ("all" if name == "any" else "any")
+            return Lasting(name=kept_name, part=settled(part, bars, holds), bars=node.bars)
+        case Belongs():
+            there = Offset(operand=node, bars=bars) if bars else node
+            return there if holds else Not(part=there)
         case Crossing():
             moved = Crossing(direction=node.direction, left=shifted(node.left, bars), right=shifted(node.right, bars))
             return moved if holds else Not(part=moved)

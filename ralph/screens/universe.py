@@ -10,19 +10,23 @@ from numpy.typing import NDArray
 
 from ralph.catalog import nearest
 from ralph.errors import BadParameter, DataNotFound, UnknownSymbol
-from ralph.market.panel import Panel, View
+from ralph.market.panel import Panel
 from ralph.market.symbol import Symbol, parse_symbol
+from ralph.market.view import View
 from ralph.screens.answer import UNIVERSE_MAX
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
+SECTORS_SHOWN = 40  # in an error
+_SECTOR = "sector:"
 _TOP = re.compile(r"top:(?P<count>[1-9][0-9]{0,5})(:(?P<market>.+))?", re.IGNORECASE)
 
 
 def members(view: View, universe: list[str] | str | None) -> BoolArray:
     """Whether each column belonged to the universe and was listed as of the view: [symbols].
 
-    A universe is a list of Symbols, a market (`KOSPI`), or the largest by market cap (`top:200`, `top:50:KOSDAQ`).
+    A universe is a list of Symbols, a market (`KOSPI`), a sector (`sector:전기·전자`), or the largest by market cap
+    (`top:200`, `top:50:KOSDAQ`).
     UnknownSymbol and BadParameter name what is not known.
     """
     listed = view.listed
@@ -30,6 +34,8 @@ def members(view: View, universe: list[str] | str | None) -> BoolArray:
         return listed.copy()
     if not isinstance(universe, str):
         return listed & _of_symbols(view.panel, universe)
+    if universe.strip().lower().startswith(_SECTOR):
+        return listed & _of_sector(view, universe.strip()[len(_SECTOR) :])
     top = _TOP.fullmatch(universe.strip())
     if top is None:
         return listed & _of_market(view, universe)
@@ -47,9 +53,25 @@ def _of_market(view: View, name: str) -> BoolArray:
         raise BadParameter(
             f"there is no market {_shown(name)}; known: {listed}",
             field="universe",
-            accepted=f"a list of symbols, a market ({listed}), top:200, top:200:MARKET, or list:NAME",
+            accepted=f"symbols, a market ({listed}), top:200, top:200:MARKET, sector:NAME, list:NAME, or screen:NAME",
         )
     return view.panel.roster.on_market(known[wanted], view.on)
+
+
+def _of_sector(view: View, name: str) -> BoolArray:
+    sectors = view.panel.roster.sectors
+    known = {sector.casefold(): sector for sector in sectors}
+    wanted = name.strip().casefold()
+    if wanted not in known:
+        guess = nearest(wanted, list(known))
+        ask = f"; did you mean {known[guess]}?" if guess else ""
+        listed = ", ".join(sectors[:SECTORS_SHOWN]) or "none yet: import symbols to name them"
+        raise BadParameter(
+            f"there is no sector {_shown(name)}{ask or ';'} known: {listed}",
+            field="universe",
+            accepted=f"sector:NAME of {listed}",
+        )
+    return view.panel.roster.in_sector(known[wanted], view.on)
 
 
 def _largest(view: View, listed: BoolArray, count: int) -> BoolArray:

@@ -6,22 +6,30 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ralph.indicators.indicator import Indicator
-from ralph.screens.catalogue import indicators
+from ralph.screens.catalogue import COLUMN_WORDS, COMPANY_WORDS, FRAMES, FUNCTIONS, MEMBERSHIPS, indicators
 from ralph.screens.tree import (
+    Across,
     All,
     Any,
     Arithmetic,
+    Belongs,
     Comparison,
+    Count,
     Crossing,
     Field,
+    Framed,
     Function,
+    History,
+    Lasting,
     Negative,
+    Net,
     Node,
     Not,
     Number,
     Numeric,
     Offset,
     Reading,
+    Since,
 )
 
 OR, AND, NOT, COMPARE, SUM, PRODUCT, NEGATE, POSTFIX = range(1, 9)
@@ -37,27 +45,35 @@ class Words(NamedTuple):
     indicator: Callable[[Indicator], str]
     function: Callable[[str], str]
     offset: Callable[[str, int], str]
+    frame: Callable[[str], str]
+    membership: Callable[[str, list[str]], str]
 
 
-_KOREAN_FIELDS = {
-    "open": "시가",
-    "high": "고가",
-    "low": "저가",
-    "close": "종가",
-    "volume": "거래량",
-    "value": "거래대금",
-    "hl2": "고저 평균",
-    "hlc3": "고저종 평균",
-    "ohlc4": "시고저종 평균",
-}
-_KOREAN_FUNCTIONS = {"abs": "절댓값", "min": "최솟값", "max": "최댓값"}
+def _membership(of: str, names: list[str]) -> str:
+    if of in ("list", "screen"):
+        return f"in {of} {names[0]}"
+    return f"{of} == {names[0]}" if len(names) == 1 else f"{of} in ({', '.join(names)})"
 
-CANONICAL = Words(str, lambda indicator: indicator.name, str, lambda text, bars: f"{text}[{bars}]")
+
+def _korean_membership(of: str, names: list[str]) -> str:
+    return f"{MEMBERSHIPS[of].ko} {', '.join(names)}"
+
+
+CANONICAL = Words(
+    field=str,
+    indicator=lambda indicator: indicator.name,
+    function=str,
+    offset=lambda text, bars: f"{text}[{bars}]",
+    frame=lambda name: f"{name}.",
+    membership=_membership,
+)
 KOREAN = Words(
-    _KOREAN_FIELDS.__getitem__,
-    lambda indicator: indicator.name.upper(),
-    _KOREAN_FUNCTIONS.__getitem__,
-    lambda text, bars: f"{bars}봉 전 {text}",
+    field=lambda name: (COLUMN_WORDS.get(name) or COMPANY_WORDS[name]).ko,
+    indicator=lambda indicator: indicator.name.upper(),
+    function=lambda name: FUNCTIONS[name].word.ko,
+    offset=lambda text, bars: f"{bars}봉 전 {text}",
+    frame=lambda name: f"{FRAMES[name].ko} ",
+    membership=_korean_membership,
 )
 
 
@@ -87,7 +103,25 @@ def _write(node: Node, words: Words) -> tuple[str, int]:
         case Function(name=name, arguments=arguments):
             return f"{words.function(name)}({_listed(arguments, words)})", POSTFIX
         case Offset(operand=operand, bars=bars):
-            return words.offset(_at(operand, words, POSTFIX), bars), POSTFIX
+            # Behind the point of a frame an offset counts its bars: outside, brackets keep the two apart.
+            text = _at(operand, words, POSTFIX + isinstance(operand, Framed))
+            return words.offset(text, bars), POSTFIX
+        case History(name=name, operand=operand, bars=bars):
+            return f"{words.function(name)}({write(operand, words)}, {bars})", POSTFIX
+        case Count(part=part, bars=bars):
+            return f"{words.function('count')}({write(part, words)}, {bars})", POSTFIX
+        case Since(part=part):
+            return f"{words.function('since')}({write(part, words)})", POSTFIX
+        case Net(investor=investor, bars=bars):
+            return f"{words.function(f'{investor}_net')}({bars})", POSTFIX
+        case Across(name=name, operand=below):
+            return f"{words.function(name)}({'' if below is None else write(below, words)})", POSTFIX
+        case Framed(frame=frame, operand=operand):
+            return f"{words.frame(frame)}{_at(operand, words, POSTFIX)}", POSTFIX
+        case Lasting(name=name, part=part, bars=bars):
+            return f"{words.function(name)}({write(part, words)}, {bars})", POSTFIX
+        case Belongs(of=of, names=names):
+            return words.membership(of, [f'"{name}"' for name in names]), COMPARE
         case Negative(operand=operand):
             return f"-{_at(operand, words, NEGATE)}", NEGATE
         case Arithmetic(op=op, left=left, right=right):

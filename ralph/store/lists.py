@@ -12,11 +12,11 @@ import msgspec
 from ralph.errors import BadParameter, NotFound, TooLarge
 from ralph.market.names import plain
 from ralph.market.symbol import Symbol, parse_symbol
+from ralph.store.labels import NAME_MAX, checked
 
 LISTS_MAX = 1_000  # of a workspace
 SYMBOLS_MAX = 10_000  # of a list; as many as a universe can name
 _LIST = "list:"
-NAME_MAX, NOTE_MAX, TAG_MAX, TAGS_MAX = 80, 2_000, 40, 20
 
 Kind = Literal["list", "watchlist"]
 
@@ -161,24 +161,24 @@ async def make_list(
     """A new, empty list; `note` and `tags` as of `change_list`. BadParameter where the name is taken or no name."""
     if await connection.fetchval(_COUNT, workspace) >= LISTS_MAX:
         raise TooLarge(f"a workspace holds at most {LISTS_MAX} lists: remove one first", field="name")
-    checked = _checked({"name": name, "note": about.get("note") or "", "tags": about.get("tags") or ()})
+    given = checked({"name": name, "note": about.get("note") or "", "tags": about.get("tags") or ()}, "list")
     try:
-        await connection.execute(_MAKE, workspace, checked["name"], kind, checked["note"], checked["tags"])
+        await connection.execute(_MAKE, workspace, given["name"], kind, given["note"], given["tags"])
     except asyncpg.UniqueViolationError:
-        raise _taken(checked["name"]) from None
-    return await find_list(connection, workspace, checked["name"])
+        raise _taken(given["name"]) from None
+    return await find_list(connection, workspace, given["name"])
 
 
 async def change_list(
     connection: asyncpg.Connection, workspace: str, found: SymbolList, change: Mapping[str, Any]
 ) -> SymbolList:
     """The list with another name, kind, note or tags; what is absent or None stays."""
-    checked = _checked(change)
-    values = [checked.get(name) for name in ("name", "kind", "note", "tags")]
+    given = checked(change, "list")
+    values = [given.get(name) for name in ("name", "kind", "note", "tags")]
     try:
         await connection.execute(_CHANGE, int(found.id), *values)
     except asyncpg.UniqueViolationError:
-        raise _taken(checked["name"]) from None
+        raise _taken(given["name"]) from None
     return await find_list(connection, workspace, found.id)
 
 
@@ -204,13 +204,13 @@ async def add_symbols(
 ) -> Addition:
     """Puts Symbols named by (line, code or name) on a list, with the note and tags of `about`; TooLarge over the
     limit. A Symbol that is on it already stays as it is."""
-    checked = _checked(about or {})
+    given = checked(about or {}, "list")
     ids, unknown = await _resolve(connection, workspace, texts)
     if found.size + len(ids) > SYMBOLS_MAX:
         raise TooLarge(f"a list holds at most {SYMBOLS_MAX:,} symbols", field="symbols")
     distinct = list(dict.fromkeys(ids))
     async with connection.transaction():
-        status = await connection.execute(_ADD, int(found.id), distinct, checked.get("note"), checked.get("tags"))
+        status = await connection.execute(_ADD, int(found.id), distinct, given.get("note"), given.get("tags"))
         await connection.execute(_TOUCH, int(found.id))
     added = int(status.rsplit(" ", 1)[1])
     return Addition(added, len(ids) - added, tuple(unknown))
@@ -218,8 +218,8 @@ async def add_symbols(
 
 async def note_symbol(connection: asyncpg.Connection, found: SymbolList, code: str, change: Mapping[str, Any]) -> None:
     """Another note or other tags of a Symbol on a list; NotFound where it is not on it."""
-    checked = _checked(change)
-    values = (checked.get("note"), checked.get("tags"))
+    given = checked(change, "list")
+    values = (given.get("note"), given.get("tags"))
     if await connection.execute(_NOTE, int(found.id), _code(code), *values) == "UPDATE 0":
         raise _absent(found, code)
 
@@ -289,27 +289,6 @@ def _best(rows: Sequence[asyncpg.Record]) -> list[int]:
         if found:
             return found
     return []
-
-
-def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    checked = {name: value for name, value in given.items() if value is not None}
-    if "name" in checked:
-        name = checked["name"] = " ".join(checked["name"].split())
-        if not 0 < len(name) <= NAME_MAX or not name.isprintable() or name.isdigit() or "," in name:
-            accepted = f"1 to {NAME_MAX} printable characters without a comma, not only digits"
-            raise BadParameter(
-                f"{name[:NAME_MAX]!r} is no name for a list: {accepted}", field="name", accepted=accepted
-            )
-    if len(checked.get("note", "")) > NOTE_MAX or "\0" in checked.get("note", ""):
-        raise BadParameter(f"a note has at most {NOTE_MAX:,} characters", field="note", accepted="a shorter text")
-    tags = checked.get("tags")
-    if tags is not None:
-        checked["tags"] = list(dict.fromkeys(tag.strip() for tag in tags))
-        wrong = [tag for tag in checked["tags"] if not 0 < len(tag) <= TAG_MAX or not tag.isprintable() or "," in tag]
-        if wrong or len(checked["tags"]) > TAGS_MAX:
-            accepted = f"at most {TAGS_MAX} tags of 1 to {TAG_MAX} printable characters without a comma"
-            raise BadParameter(f"these tags cannot be kept; give {accepted}", field="tags", accepted=accepted)
-    return checked
 
 
 def _list(row: asyncpg.Record) -> SymbolList:

@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.market.panel import NO_BAR, Panel
+from ralph.market.panel import Panel
 from ralph.market.roster import Roster
+from ralph.market.view import NO_BAR
 
 BoolArray = NDArray[np.bool_]
 

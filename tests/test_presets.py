@@ -1,0 +1,123 @@
+"""The presets: named, described and readable; and each finds on the real market what it says it does."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from presets_reference import REFERENCES, series_of
+from screens_markets import invented
+
+from ralph import screens
+from ralph.errors import BadExpression
+from ralph.market.columns import BarColumns, build_panel
+from ralph.market.symbol import Listing, Symbol
+from ralph.screens.presets import Preset, find_preset, presets
+
+SHARED = Path(os.environ.get("RALPH_SHARED_DIR", Path(__file__).parent.parent / ".." / "shared"))
+FILE = SHARED / "data" / "krx_daily.parquet"
+READABLE_MIN = 15
+DAYS = 20
+HANGUL = re.compile(r"[가-힣]")
+
+
+def readable() -> list[Preset]:
+    """Those that the present catalogue can read."""
+    found = []
+    for preset in presets():
+        try:
+            screens.parse(preset.expression)
+        except BadExpression:
+            continue
+        found.append(preset)
+    return found
+
+
+def test_there_are_many_and_each_is_named_and_described_in_both_languages() -> None:
+    assert len(presets()) >= 30
+    names = [name for preset in presets() for name in (preset.id, preset.name.en.casefold(), preset.name.ko)]
+    assert len({preset.id for preset in presets()}) == len(presets())
+    for preset in presets():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", preset.id)
+        assert HANGUL.search(preset.about.ko)
+        assert preset.name.en
+        assert preset.name.ko
+        assert not HANGUL.search(preset.about.en + preset.name.en)
+        assert preset.tags
+        assert all(re.fullmatch(r"[a-z]+", tag) for tag in preset.tags)
+        assert find_preset(f"  {preset.id.upper()} ") is preset
+        assert names.count(preset.name.ko) == 1
+    assert find_preset("골든크로스") is find_preset("Golden  cross")
+    assert find_preset("nothing") is None
+
+
+def test_presets_are_read_and_run() -> None:
+    """By what the catalogue knows today: at least fifteen."""
+    found = readable()
+    assert len(found) >= READABLE_MIN
+    panel = build_panel(invented(symbols=30, days=300))
+    for preset in found:
+        answer = screens.run(panel, screens.Request(expression=preset.expression))
+        assert answer.total_scanned == 30, preset.id
+
+
+@pytest.fixture(scope="module")
+def frame() -> pl.DataFrame:
+    if not FILE.exists():
+        pytest.skip(f"the shared market file is absent: {FILE.name}")
+    return pl.read_parquet(FILE).sort("symbol", "date")
+
+
+@pytest.mark.long
+def test_each_preset_equals_an_independent_computation(frame: pl.DataFrame) -> None:
+    """On twenty days spread over the file, for every preset that has one and can be read."""
+    asked = [preset for preset in readable() if preset.id in REFERENCES]
+    assert len(asked) >= READABLE_MIN
+    panel = build_panel(bars_of(frame))
+    days: list[date] = (
+        panel.sessions[np.linspace(30, panel.sessions.size - 1, DAYS).astype(int)].astype(object).tolist()
+    )
+    expected = table_of(frame, asked, days)
+    found_of = dict.fromkeys([preset.id for preset in asked], 0)
+    for day in days:
+        rows = expected.filter(pl.col("date") == day)
+        for preset in asked:
+            answer = screens.run(panel, screens.Request(expression=preset.expression, as_of=day))
+            found = {match.symbol for match in answer.matches}
+            sure, perhaps = (set(rows.filter(pl.col(f"{name} {preset.id}"))["symbol"]) for name in ("sure", "perhaps"))
+            assert sure <= found <= perhaps, (preset.id, day, sure - found, found - perhaps)
+            assert len(perhaps - sure) <= 5, preset.id
+            found_of[preset.id] += len(found)
+    assert sum(count > 0 for count in found_of.values()) >= 0.9 * len(asked), found_of
+
+
+def bars_of(frame: pl.DataFrame) -> BarColumns:
+    names = frame["symbol"].unique(maintain_order=True).to_list()
+    places = {name: place for place, name in enumerate(names)}
+    return BarColumns(
+        listings=tuple(Listing(Symbol(name)) for name in names),
+        symbol=frame["symbol"].replace_strict(places, return_dtype=pl.Int32).to_numpy(),
+        day=frame["date"].to_numpy().astype("datetime64[D]"),
+        value=np.full(len(frame), np.nan),
+        flags=(frame["flag"].to_numpy() & 7).astype(np.uint8),
+        **{name: frame[name].cast(pl.Float64).to_numpy() for name in ("open", "high", "low", "close", "volume")},
+    )
+
+
+def table_of(frame: pl.DataFrame, asked: list[Preset], days: list[date]) -> pl.DataFrame:
+    """For each traded bar of the days, whether each preset holds for certain, and whether perhaps."""
+    traded = frame.filter(pl.col("volume") > 0).drop("flag")
+    traded = traded.with_columns(pl.col("open", "high", "low", "close", "volume").cast(pl.Float64))
+    parts = [part.with_columns(**series_of(part)) for part in traded.partition_by("symbol")]
+    table = pl.concat(parts).with_columns(pl.selectors.float().fill_nan(None))
+    columns = [
+        holds.fill_null(value=False).alias(f"{name} {preset.id}")
+        for preset in asked
+        for name, holds in zip(("sure", "perhaps"), REFERENCES[preset.id], strict=True)
+    ]
+    return table.select("symbol", "date", *columns).filter(pl.col("date").is_in(days))
