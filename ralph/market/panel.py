@@ -205,9 +205,10 @@ class View:
 
     def newest(self, name: str, rows: int) -> FloatArray:
         """The newest rows of a field [rows, symbols]; all missing where nothing by that name is stored."""
-        if name not in self.panel.fields:
+        try:
+            return self.field(name)[self.height - rows :]
+        except KeyError:
             return np.full((rows, self.first.size), np.nan)
-        return self.field(name)[self.height - rows :]
 
     def session_of(self, rows: int) -> IntArray:
         """The index of the Session of each of the newest bars, NO_BAR where there is none: [rows, symbols]."""
