@@ -91,7 +91,7 @@ def test_each_preset_equals_an_independent_computation(frame: pl.DataFrame) -> N
             found = {match.symbol for match in answer.matches}
             sure, perhaps = (set(rows.filter(pl.col(f"{name} {preset.id}"))["symbol"]) for name in ("sure", "perhaps"))
             assert sure <= found <= perhaps, (preset.id, day, sure - found, found - perhaps)
-            assert len(perhaps - sure) <= 5, preset.id
+            assert len(perhaps - sure) <= len(rows) // 100, preset.id  # flat prices make ties of means
             found_of[preset.id] += len(found)
     assert sum(count > 0 for count in found_of.values()) >= 0.9 * len(asked), found_of
 
