@@ -145,7 +145,7 @@ def same(left: Term | float, right: Term | float) -> Term:
 
 
 def choose(condition: Term, yes: Term | float, no: Term | float) -> Term:
-    """`yes` where the condition is not 0, `no` where it is, NaN where it is missing. Only the chosen one may not be NaN."""
+    """`yes` where the condition is not 0, `no` where it is, NaN where it is missing; the other one is not looked at."""
     return Term("choose", (condition, term(yes), term(no)))
 
 
