@@ -24,7 +24,7 @@ SAR = Indicator(
     outputs=("sar", "direction"),
     unit="price",
     units={"direction": "number"},
-    formula_source="Wilder 1978: sar + af (extreme - sar), outside the two bars before, turned when the price crosses it",
+    formula_source="Wilder 1978: sar + af (extreme - sar), beyond the two bars before, turned when it is crossed",
     presets=(
         Preset("Wilder", "와일더", {"start": 0.02, "increment": 0.02, "maximum": 0.2}),
         Preset("Patient", "완만", {"start": 0.01, "increment": 0.01, "maximum": 0.1}),
