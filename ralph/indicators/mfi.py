@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import HLC3, VOLUME, Terms, choose, otherwise, same, total
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import HLC3, VOLUME, choose, otherwise, same, total
 
 
 def define(mode: Mode, params: Params) -> Terms:

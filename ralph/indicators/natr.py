@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ralph.indicators.formulas import average_true_range
-from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import CLOSE, Terms
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import CLOSE
 
 
 def define(mode: Mode, params: Params) -> Terms:

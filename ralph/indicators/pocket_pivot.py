@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import CLOSE, VOLUME, Terms, both, choose, highest
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import CLOSE, VOLUME, both, choose, highest
 
 
 def define(mode: Mode, params: Params) -> Terms:

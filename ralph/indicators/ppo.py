@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import SOURCE, Terms, ema
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import SOURCE, ema
 
 
 def define(mode: Mode, params: Params) -> Terms:

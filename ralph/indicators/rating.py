@@ -1,4 +1,4 @@
-"""What ratings mean: the label and the counts of a technical rating, the RS rating of a Universe, the template's rank."""
+"""What ratings mean: label and counts of a technical rating, the RS rating of a Universe, the whole template."""
 
 from __future__ import annotations
 

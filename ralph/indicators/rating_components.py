@@ -78,7 +78,8 @@ def _ichimoku_2020() -> Term:
     fast, base, span_b = formulas.middle(9), formulas.middle(26), formulas.middle(52)
     span_a = (fast + base) / 2.0
     buy = (above(span_a, span_b), above(CLOSE, span_a), above(base, CLOSE), above(fast, CLOSE[1]), above(CLOSE, fast))
-    sell = (above(span_b, span_a), above(span_a, CLOSE), above(CLOSE, base), above(CLOSE[1], fast), above(fast, CLOSE))
+    # No mirror: as the script has it, both sides are measured at the upper edge of their cloud.
+    sell = (above(span_b, span_a), above(span_b, CLOSE), above(CLOSE, base), above(CLOSE[1], fast), above(fast, CLOSE))
     return _score(buy, sell, span_b)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset
-from ralph.indicators.terms import CLOSE, Term, Terms
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms
+from ralph.indicators.terms import CLOSE, Term
 
 QUARTER = 63
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset
-from ralph.indicators.terms import CLOSE, HIGH, LOW, Terms, parabolic, part
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms
+from ralph.indicators.terms import CLOSE, HIGH, LOW, parabolic, part
 
 
 def define(mode: Mode, params: Params) -> Terms:

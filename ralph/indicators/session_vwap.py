@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset
-from ralph.indicators.terms import HLC3, SESSION, VOLUME, Terms, greatest, held, otherwise, root, running, same
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms
+from ralph.indicators.terms import HLC3, SESSION, VOLUME, greatest, held, otherwise, root, running, same
 
 
 def define(mode: Mode, params: Params) -> Terms:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ralph.indicators.formulas import only_with, stochastic_rsi
-from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import SOURCE, Terms, mean
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import SOURCE, mean
 
 
 def define(mode: Mode, params: Params) -> Terms:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import Indicator, Mode, Params
-from ralph.indicators.terms import SOURCE, Terms, streak
+from ralph.indicators.indicator import Indicator, Mode, Params, Terms
+from ralph.indicators.terms import SOURCE, streak
 
 
 def define(mode: Mode, params: Params) -> Terms:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ralph.indicators.formulas import average_true_range
-from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import CLOSE, HL2, Terms, bands_that_ratchet, part
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import CLOSE, HL2, bands_that_ratchet, part
 
 
 def define(mode: Mode, params: Params) -> Terms:

@@ -7,8 +7,8 @@ from functools import reduce
 from operator import add
 
 from ralph.indicators import rating_components as components
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset
-from ralph.indicators.terms import Term, Terms, known, otherwise
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms
+from ralph.indicators.terms import Term, known, otherwise
 
 RULES = ("2024", "2020")
 AVERAGES = (
@@ -21,7 +21,7 @@ MEANS = ("all", "ma", "oscillators")
 
 def define(mode: Mode, params: Params) -> Terms:
     """The components are Pine's in both modes: a rating never mixes seeds."""
-    before_2024 = params["rules"] == int(RULES[1])
+    before_2024 = params["rules"] == RULES[1]
     scores = components.averages(before_2024) | components.oscillators(before_2024)
     averages = _mean(scores[name] for name in AVERAGES)
     oscillators = _mean(scores[name] for name in OSCILLATORS)
@@ -42,10 +42,10 @@ TECHNICAL_RATING = Indicator(
     category="rating",
     en="Technical rating, -1 strong sell to 1 strong buy: means of 15 averages and 11 oscillators, and each of them",
     ko="기술적 등급, -1 강력 매도에서 1 강력 매수: 이동평균 15개와 오실레이터 11개의 평균과 각 항목",
-    params=(Param("rules", 2024, low=2020, high=2024, choices=RULES),),
+    params=(Param("rules", RULES[0], choices=RULES),),
     outputs=(*MEANS, *AVERAGES, *OSCILLATORS),
     unit="number",
     formula_source="TradingView Technical Ratings, rules of 2024 (library version 3) or of 2020 (first script)",
-    presets=(Preset("2024", "2024 규칙", {"rules": 2024}), Preset("2020", "2020 규칙", {"rules": 2020})),
+    presets=(Preset("2024", "2024 규칙", {"rules": "2024"}), Preset("2020", "2020 규칙", {"rules": "2020"})),
     define=define,
 )

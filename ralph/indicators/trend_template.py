@@ -6,8 +6,8 @@ from functools import reduce
 from operator import add
 
 from ralph.indicators.formulas import above, both_hold, holds, only_with
-from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import CLOSE, HIGH, LOW, Term, Terms, highest, known, lowest, mean
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import CLOSE, HIGH, LOW, Term, highest, known, lowest, mean
 
 RULES = 7
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ralph.indicators.formulas import true_range
-from ralph.indicators.indicator import Indicator, Mode, Params
-from ralph.indicators.terms import Terms
+from ralph.indicators.indicator import Indicator, Mode, Params, Terms
 
 
 def define(mode: Mode, params: Params) -> Terms:

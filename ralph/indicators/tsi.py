@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import SOURCE, Terms, choose, ema, magnitude, same
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import SOURCE, choose, ema, magnitude, same
 
 
 def define(mode: Mode, params: Params) -> Terms:

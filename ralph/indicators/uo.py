@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ralph.indicators.formulas import ultimate_oscillator
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import Terms
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms, period
 
 
 def define(mode: Mode, params: Params) -> Terms:

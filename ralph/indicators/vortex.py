@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ralph.indicators.formulas import true_range
-from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import HIGH, LOW, Terms, magnitude, total
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import HIGH, LOW, magnitude, total
 
 
 def define(mode: Mode, params: Params) -> Terms:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ralph.indicators.indicator import Indicator, Mode, Params
-from ralph.indicators.terms import HLC3, VOLUME, Terms, choose, running, same
+from ralph.indicators.indicator import Indicator, Mode, Params, Terms
+from ralph.indicators.terms import HLC3, VOLUME, choose, running, same
 
 
 def define(mode: Mode, params: Params) -> Terms:

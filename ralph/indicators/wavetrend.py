@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ralph.indicators.formulas import ZERO_DEVIATION
-from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, period
-from ralph.indicators.terms import HLC3, Terms, choose, ema, magnitude, mean
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import HLC3, choose, ema, magnitude, mean
 
 
 def define(mode: Mode, params: Params) -> Terms:
