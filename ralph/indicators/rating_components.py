@@ -95,7 +95,7 @@ def _at_an_end(k: Term, d: Term, crossing: bool) -> tuple[tuple[Term, ...], tupl
 def _stochastic(before_2024: bool) -> Term:
     k = mean(formulas.stochastic(14, "tv"), 3)
     d = mean(k, 3)
-    return _score(*_at_an_end(k, d, before_2024), d[1])
+    return _score(*_at_an_end(k, d, before_2024), d + d[1] if before_2024 else d[1])
 
 
 def _stochastic_rsi(before_2024: bool) -> Term:
@@ -104,7 +104,7 @@ def _stochastic_rsi(before_2024: bool) -> Term:
     k = mean(formulas.stochastic_rsi(CLOSE, 14, 14, "tv"), 3)
     d = mean(k, 3)
     buy, sell = _at_an_end(k, d, before_2024)
-    return _score((above(trend, CLOSE), *buy), (above(CLOSE, trend), *sell), trend + d[1] if before_2024 else trend)
+    return _score((above(trend, CLOSE), *buy), (above(CLOSE, trend), *sell), trend + d + d[1] if before_2024 else trend)
 
 
 def _directional(before_2024: bool) -> Term:
