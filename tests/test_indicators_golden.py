@@ -72,7 +72,7 @@ def over_traded(golden: Golden, formula: pl.Expr) -> NDArray[np.float64]:
 
 
 TYPICAL = (pl.col("high") + pl.col("low") + pl.col("close")) / 3
-FLOW = pl.col("volume") * (TYPICAL != TYPICAL.shift(1)).fill_null(value=True)
+FLOW = pl.col("volume") * TYPICAL.diff().ne(0.0).fill_null(value=True)
 RATINGS = ("tr_", "tr24_", "tr20_")
 RESIDUE = {
     "talib_vwma20": pl.col("volume").rolling_sum(20),

@@ -141,7 +141,7 @@ def test_what_cannot_be_told_is_missing() -> None:
 
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason="no shared golden vectors (RALPH_SHARED_DIR)")
 def test_the_price_of_a_session_begins_anew_each_day() -> None:
-    """As in the golden bars; of a day's first bar the deviation is exactly 0, where squares of prices leave rounding."""
+    """As in the golden bars; a day's first bar deviates by exactly 0, where squares of prices leave rounding."""
     golden = pl.read_parquet(GOLDEN / "intraday_5m.parquet")
     bars = {name: golden[name].cast(pl.Float64).to_numpy() for name in ("open", "high", "low", "close", "volume")}
     session = golden["session"].cast(pl.Float64).to_numpy()
