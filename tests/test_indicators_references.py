@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from ralph.errors import BadExpression, BadParameter
 from ralph.screens.parser import parse
 
 GOLDEN = Path(os.environ.get("RALPH_SHARED_DIR", Path(__file__).parent.parent.parent / "shared")) / "golden"
+GIVEN: dict[str, Any] = dict(BARS)
 PRICES = (BARS["high"], BARS["low"], BARS["close"])
 TYPICAL = (BARS["high"] + BARS["low"] + BARS["close"]) / 3
 
@@ -29,6 +31,7 @@ TSI = talib.TSI(BARS["close"], firstperiod=25, secondperiod=13)
 PLUS, MINUS = talib.VORTEX(*PRICES, timeperiod=14)
 CENTER = (C * V).rolling_sum(20) / V.rolling_sum(20)
 BAND = C.rolling_std(20, ddof=0)
+QUARTERS = [C.shift(63 * n) / C.shift(63 * n + 63) - 1 for n in range(4)]
 WAVE_CENTER = mean("EMA", TYPICAL, 10)
 WAVE_SPREAD = mean("EMA", unsigned(TYPICAL - WAVE_CENTER), 10)
 WAVE = mean("EMA", (TYPICAL - WAVE_CENTER) / (0.015 * WAVE_SPREAD), 21)
@@ -58,7 +61,7 @@ def busiest(period: int, bins: int) -> Column:
     return found
 
 
-REFERENCES: list[tuple[str, dict[str, object], str, Column]] = [
+REFERENCES: list[tuple[str, dict[str, Any], str, Column]] = [
     ("ppo", {}, "ppo", PPO),
     ("ppo", {}, "signal", mean("EMA", PPO, 9)),
     ("ppo", {}, "hist", PPO - mean("EMA", PPO, 9)),
@@ -88,28 +91,28 @@ REFERENCES: list[tuple[str, dict[str, object], str, Column]] = [
         "rs_raw",
         {"quarters": 1},
         "rs_raw",
-        polars(sum((0.4 if n == 0 else 0.2) * (C.shift(63 * n) / C.shift(63 * n + 63) - 1) for n in range(4))),
+        polars(0.2 * (QUARTERS[0] + pl.sum_horizontal(QUARTERS, ignore_nulls=False))),
     ),
-    ("supertrend", {}, "trend", -indicators.series("supertrend", **BARS)["direction"]),
-    ("natr", {"period": 5}, "natr", 100 * indicators.series("atr", **BARS, period=5)["atr"] / BARS["close"]),
+    ("supertrend", {}, "trend", -indicators.series("supertrend", **GIVEN)["direction"]),
+    ("natr", {"period": 5}, "natr", 100 * indicators.series("atr", **GIVEN, period=5)["atr"] / BARS["close"]),
     ("true_range", {}, "true_range", talib.TRANGE(*PRICES)),
 ]
 
 
 @pytest.mark.parametrize(("name", "given", "output", "expected"), REFERENCES, ids=lambda value: str(value)[:24])
-def test_an_indicator_is_its_formula(name: str, given: dict[str, object], output: str, expected: Column) -> None:
+def test_an_indicator_is_its_formula(name: str, given: dict[str, Any], output: str, expected: Column) -> None:
     """Written with other people's means and windows; missing values where theirs are."""
-    found = indicators.series(name, **BARS, **given)[output]  # type: ignore[arg-type]
+    found = indicators.series(name, **GIVEN, **given)[output]
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9 * np.nanmax(np.abs(expected)))
 
 
 def test_a_stop_stands_on_the_other_side_of_the_price() -> None:
     """Below it in an advance, above it in a decline, for both indicators that reverse."""
-    stops = indicators.series("sar", **BARS)
+    stops = indicators.series("sar", **GIVEN)
     side = np.where(stops["direction"] > 0, BARS["low"] - stops["sar"], stops["sar"] - BARS["high"])
     assert (side[1:] >= -1e-9 * BARS["close"][1:]).all()
-    trend = indicators.series("supertrend", **BARS)
+    trend = indicators.series("supertrend", **GIVEN)
     assert (np.sign(BARS["close"] - trend["line"])[9:] == trend["trend"][9:]).all()
     assert set(trend["trend"][9:]) == {1.0, -1.0}
 
@@ -118,7 +121,7 @@ def test_a_pocket_pivot_needs_a_down_day() -> None:
     """In an advance without one there is nothing to exceed; after one, its volume is the measure."""
     close = np.arange(100.0, 130.0)
     volume = np.full(30, 10.0)
-    bars = {"open": close, "high": close, "low": close, "close": close, "volume": volume}
+    bars: dict[str, Any] = {"open": close, "high": close, "low": close, "close": close, "volume": volume}
     assert indicators.series("pocket_pivot", **bars)["pocket_pivot"][11:].sum() == 0
     close[20], volume[20], volume[25], volume[26] = 100.0, 50.0, 50.0, 51.0
     found = indicators.series("pocket_pivot", **bars)["pocket_pivot"]
@@ -128,7 +131,14 @@ def test_a_pocket_pivot_needs_a_down_day() -> None:
 def test_what_cannot_be_told_is_missing() -> None:
     """Without movement or volume there is no ratio, no deviation and no busiest price; what is centred is 0."""
     flat, zeros = np.full(300, 1_000.0), np.zeros(300)
-    bars = {"open": flat, "high": flat, "low": flat, "close": flat, "volume": zeros, "index_close": flat}
+    bars: dict[str, Any] = {
+        "open": flat,
+        "high": flat,
+        "low": flat,
+        "close": flat,
+        "volume": zeros,
+        "index_close": flat,
+    }
     for name in ("vwma", "vwap", "rvol", "up_down_volume", "vortex", "zscore", "volume_zscore", "volume_oscillator"):
         for values in indicators.series(name, **bars).values():
             assert np.isnan(values).all(), name
@@ -143,7 +153,9 @@ def test_what_cannot_be_told_is_missing() -> None:
 def test_the_price_of_a_session_begins_anew_each_day() -> None:
     """As in the golden bars; a day's first bar deviates by exactly 0, where squares of prices leave rounding."""
     golden = pl.read_parquet(GOLDEN / "intraday_5m.parquet")
-    bars = {name: golden[name].cast(pl.Float64).to_numpy() for name in ("open", "high", "low", "close", "volume")}
+    bars: dict[str, Any] = {
+        name: golden[name].cast(pl.Float64).to_numpy() for name in ("open", "high", "low", "close", "volume")
+    }
     session = golden["session"].cast(pl.Float64).to_numpy()
     found = indicators.series("session_vwap", **bars, session=session, mult=1.5)
     vwap, deviation = golden["lib_vwap_session"].to_numpy(), golden["def_vwap_sd"].to_numpy()
@@ -160,7 +172,7 @@ def test_a_session_has_no_price_before_its_first_trade() -> None:
     """Nothing of the day before is carried over; a halted bar is no first bar."""
     price = np.array([10.0, 11.0, 12.0, 20.0, 21.0, 22.0])
     volume = np.array([1.0, 1.0, 1.0, 0.0, 2.0, 2.0])
-    bars = {"open": price, "high": price, "low": price, "close": price, "volume": volume}
+    bars: dict[str, Any] = {"open": price, "high": price, "low": price, "close": price, "volume": volume}
     session = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
     found = indicators.series("session_vwap", **bars, session=session)
     np.testing.assert_allclose(found["vwap"], [10.0, 10.5, 11.0, np.nan, 21.0, 21.5])
@@ -170,7 +182,7 @@ def test_a_session_has_no_price_before_its_first_trade() -> None:
 @pytest.mark.parametrize(("name", "field"), [("session_vwap", "session"), ("relative_strength", "index_close")])
 def test_what_is_not_in_the_bars_is_asked_for(name: str, field: str) -> None:
     """By name: from a caller the array, in a screen, whose bars do not hold it, another indicator."""
-    bars = {field: BARS[field] for field in ("open", "high", "low", "close", "volume")}
+    bars: dict[str, Any] = {field: BARS[field] for field in ("open", "high", "low", "close", "volume")}
     with pytest.raises(BadParameter, match=f"{name} needs {field}") as refused:
         indicators.series(name, **bars)
     assert refused.value.field == field

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ralph import indicators
 from ralph.errors import BadParameter
@@ -25,9 +27,7 @@ BORDERS = [
 ]
 
 
-def bars(
-    close: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def bars(close: NDArray[np.float64]) -> dict[str, Any]:
     return {
         "open": close,
         "high": close * 1.01,
@@ -37,7 +37,7 @@ def bars(
     }
 
 
-def walk(size: int, seed: int, drift: float = 0.0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def walk(size: int, seed: int, drift: float = 0.0) -> NDArray[np.float64]:
     changes = np.random.default_rng(seed).normal(drift, 0.02, size)
     return np.asarray(10_000 * np.exp(np.cumsum(changes)))
 
@@ -98,7 +98,7 @@ def test_both_modes_rate_alike() -> None:
 def test_prices_that_stand_still_rate_neutral() -> None:
     """What differs by rounding only is equal: no component of a constant price says anything."""
     close = np.full(300, 1_234.56)
-    still = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": np.full(300, 7.0)}
+    still: dict[str, Any] = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": np.full(300, 7.0)}
     for rules in ("2024", "2020"):
         found = indicators.series("technical_rating", **still, rules=rules)
         assert (found["ma"][9:] == 0).all()
