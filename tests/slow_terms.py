@@ -168,7 +168,7 @@ def _busiest_price(inputs: list[Numbers], period: int, bins: int) -> Numbers:
     out = []
     for low, high, weight in zip(*(windows(values, period) for values in inputs), strict=True):
         missing = low is None or high is None or weight is None
-        out.append(NAN if missing else _busiest(low, high, weight, bins))  # type: ignore[arg-type]
+        out.append(NAN if missing else _busiest(low, high, weight, bins))
     return out
 
 

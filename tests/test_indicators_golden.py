@@ -41,7 +41,7 @@ def frame(case: str) -> Golden:
 @cache
 def computed(case: str, name: str, mode: Mode, params: tuple[tuple[str, object], ...]) -> Golden:
     """All outputs of a call over a case; a rating has thirty."""
-    bars = {field: frame(case)[f"in_{field}"] for field in FIELDS}
+    bars: dict[str, Any] = {field: frame(case)[f"in_{field}"] for field in FIELDS}
     return indicators.series(name, **bars, mode=mode, **dict(params))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -140,7 +141,7 @@ def test_an_anchor_holds_until_a_new_extreme() -> None:
     """After the highest bar of its window the mean is over the bars since; the bar itself is its own mean."""
     high = np.array([5.0, 6.0, 9.0, 8.0, 7.0, 6.5, 10.0])
     volume = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
-    bars = {"open": high, "high": high, "low": high, "close": high, "volume": volume}
+    bars: dict[str, Any] = {"open": high, "high": high, "low": high, "close": high, "volume": volume}
     found = indicators.series("anchored_vwap", **bars, period=3)["anchored_vwap"]
     expected = [np.nan, np.nan, 9.0, 59 / 7, 94 / 12, 133 / 18, 10.0]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
@@ -149,7 +150,14 @@ def test_an_anchor_holds_until_a_new_extreme() -> None:
 def test_what_cannot_be_told_is_missing() -> None:
     """Without volume, without a range, or beside an index that stands still, there is no ratio."""
     flat = np.full(80, 1_000.0)
-    bars = {"open": flat, "high": flat, "low": flat, "close": flat, "volume": np.zeros(80), "index_close": flat}
+    bars: dict[str, Any] = {
+        "open": flat,
+        "high": flat,
+        "low": flat,
+        "close": flat,
+        "volume": np.zeros(80),
+        "index_close": flat,
+    }
     for name in ("beta", "correl", "choppiness", "eom", "cmf", "anchored_vwap"):
         assert np.isnan(indicators.series(name, **bars)[name]).all(), name
     for name in ("donchian", "kc"):

@@ -50,6 +50,11 @@ class Param:
     whole: bool = True
     choices: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """Its default as people read it."""
+        return self.default if isinstance(self.default, str) else f"{self.default:g}"
+
     def check(self, value: object) -> float | str:
         """The value in its type; BadParameter names the range. A number stands for the word that is written as it."""
         if self.choices:

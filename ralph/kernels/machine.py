@@ -61,7 +61,8 @@ def address(code: CountArray, slots: CountArray, k: int, column: int, at: CountA
     """Where the row of an operand begins in memory."""
     slot = code[k, column]
     back = code[k, column + 1] if column >= A else 0
-    return (slots[slot, BASE] + ((at[ROW] - back) & slots[slot, MASK])) * at[SIZE]
+    begin: int = (slots[slot, BASE] + ((at[ROW] - back) & slots[slot, MASK])) * at[SIZE]
+    return begin
 
 
 @kernel(VOID, LANES, WHOLE, SERIES_OUT, WHOLE, WHOLE, WHOLE, SERIES, ROWS, COUNTS)

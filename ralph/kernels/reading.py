@@ -70,7 +70,8 @@ def operand(
         return fields[code[k, FIELD]][row, at[LEFT] : at[LEFT] + at[SIZE]]
     slot = code[k, column]
     begin = (slots[slot, BASE] + (row & slots[slot, MASK])) * at[SIZE]
-    return memory[begin : begin + at[SIZE]]
+    kept: FloatArray = memory[begin : begin + at[SIZE]]
+    return kept
 
 
 @kernel(VOID, SERIES, SERIES_OUT, WHOLE, WHOLE, WHOLE)

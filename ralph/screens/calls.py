@@ -24,7 +24,7 @@ class Argument(NamedTuple):
 def signature(indicator: Indicator) -> str:
     """How an indicator is called, with its defaults: bb(source=close, period=20, mult=2, mode=tv)."""
     named = [f"source={indicator.source}"] if indicator.source else []
-    named += [f"{param.name}={param.default:g}" for param in indicator.params]
+    named += [f"{param.name}={param.shown}" for param in indicator.params]
     return f"{indicator.name}({', '.join([*named, f'mode={MODES[0]}'])})"
 
 
@@ -33,7 +33,7 @@ def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Read
     _check_inputs(indicator, called)
     source: Numeric | None = None
     mode = MODES[0]
-    given: dict[str, float] = {}
+    given: dict[str, float | str] = {}
     for name, argument in _named(indicator, arguments).items():
         if name == "mode":
             mode = _mode(argument)
@@ -47,7 +47,7 @@ def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Read
         raise complaints.at(called, error.message, error.accepted) from None
     if isinstance(source, Field) and source.name == indicator.source:
         source = None
-    params = tuple((name, float(value)) for name, value in bound.items())
+    params = tuple((name, value if isinstance(value, str) else float(value)) for name, value in bound.items())
     return Reading(indicator.name, params, mode, indicator.outputs[0], source)
 
 
@@ -101,7 +101,7 @@ def _source(argument: Argument) -> Numeric:
     return argument.node
 
 
-def _param(indicator: Indicator, name: str, argument: Argument) -> float:
+def _param(indicator: Indicator, name: str, argument: Argument) -> float | str:
     if not isinstance(argument.node, Number):
         raise complaints.at(
             argument.token, f"{name} must be a plain number; a source comes first", signature(indicator)
