@@ -67,7 +67,8 @@ def operand(
     """The row of an operand `back` bars before the one it names."""
     row = at[ROW] - code[k, column + 1] - back
     if column == A and code[k, FIELD] >= 0:
-        return fields[code[k, FIELD]][row, at[LEFT] : at[LEFT] + at[SIZE]]
+        read: FloatArray = fields[code[k, FIELD]][row, at[LEFT] : at[LEFT] + at[SIZE]]
+        return read
     slot = code[k, column]
     begin = (slots[slot, BASE] + (row & slots[slot, MASK])) * at[SIZE]
     kept: FloatArray = memory[begin : begin + at[SIZE]]
