@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.goal import Goal
 
-NAMES = ("ingest", "http")
+NAMES = ("kernels", "ingest", "http")
 
 
 def main() -> None:

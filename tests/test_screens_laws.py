@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -14,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from screens_markets import EXACT_READINGS, conditions, invented, until
 
-from ralph import indicators, screens
+from ralph import screens
 from ralph.errors import TooLarge
+from ralph.indicators.indicator import Indicator
 from ralph.market.columns import build_panel
 from ralph.market.view import View
-from ralph.screens import blocks, catalogue, evaluation
+from ralph.screens import blocks, evaluation
 from ralph.screens.tree import (
     All,
     Any,
@@ -289,15 +289,13 @@ def test_a_screen_that_costs_too_much_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_the_same_indicator_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For all its outputs, offsets and places in the text."""
     calls: list[int] = []
-    macd = indicators.load()["macd"]
+    last = Indicator.last
 
-    def counted(*arguments: Anything) -> dict[str, Anything]:
+    def counted(self: Indicator, *arguments: Anything) -> dict[str, Anything]:
         calls.append(arguments[2])
-        return macd.last(*arguments)
+        return last(self, *arguments)
 
-    fake = {**indicators.load(), "macd": dataclasses.replace(macd, last=counted)}
-    monkeypatch.setattr(evaluation, "indicators", lambda: fake)
-    monkeypatch.setattr(catalogue, "indicators", lambda: fake)
+    monkeypatch.setattr(Indicator, "last", counted)
     text = "macd > macd.signal and macd.hist[3] < 0 and (macd.hist[1] < 1 or macd(12, 26, 9) > 5)"
     node = settled(screens.parse(text))
     work = evaluation.Evaluation(PANEL.as_of())

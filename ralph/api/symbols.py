@@ -13,6 +13,7 @@ from ralph.api.bars import list_bars
 from ralph.api.passed import list_passed
 from ralph.api.problems import PROBLEMS
 from ralph.api.quality import symbol_quality
+from ralph.api.rating import show_rating
 from ralph.errors import BadParameter
 from ralph.market.symbol import Listing
 from ralph.store.database import Database
@@ -88,4 +89,6 @@ def _text(field: str, text: str | None) -> str | None:
     return text
 
 
-router = Router("/symbols", route_handlers=[list_page, show, list_bars, list_passed, symbol_quality])
+_OF_ONE = [show, list_bars, list_passed, show_rating, symbol_quality]
+
+router = Router("/symbols", route_handlers=[list_page, *_OF_ONE])

@@ -26,7 +26,7 @@ def indicators_command(name: str | None, as_json: bool) -> None:
         return
     rows = []
     for entry in cards:
-        params = ", ".join(f"{param.name}={param.default:g}" for param in entry.params)
+        params = ", ".join(f"{param.name}={param.default}" for param in entry.params)
         source = f"{entry.source}, " if entry.source and params else entry.source or ""
         rows.append((entry.name, f"({source}{params})", ", ".join(entry.outputs), entry.en, entry.ko))
     print_table(("indicator", "arguments", "outputs", "what it is", "설명"), rows)

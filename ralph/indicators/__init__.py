@@ -14,7 +14,8 @@ import numpy as np
 
 from ralph import catalog
 from ralph.indicators.call import compute, find
-from ralph.indicators.indicator import MODES, FloatArray, Indicator, Mode
+from ralph.indicators.indicator import FloatArray, Indicator, Mode
+from ralph.indicators.plan import Plan
 
 __all__ = ["load", "series", "warm_up"]
 
@@ -34,29 +35,28 @@ def series(
     close: FloatArray,
     volume: FloatArray,
     index_close: FloatArray | None = None,
+    session: FloatArray | None = None,
     mode: Mode = "tv",
     **params: object,
 ) -> dict[str, FloatArray]:
     """The indicator `id` over one Symbol's bars: {output: [bars]}, NaN where it is not defined.
 
     Arrays are float64 [bars], oldest first, prices in one currency, volume in shares. Bars with a missing price, and
-    halts (open, high, low and volume 0), are stepped over and hold NaN. `mode` is "tv" or "talib". `params` are the
+    halts (open, high, low and volume 0), are stepped over and hold NaN. `session` is a whole number that is another one
+    for each trading day, for bars within days. `mode` is "tv" or "talib". `params` are the
     indicator's own, and `source` (a field, hl2, hlc3 or ohlc4) where it has one.
     NotFound: no such indicator. BadParameter: an unknown parameter, one out of its range, arrays of unequal length.
     """
     bars = {"open": open, "high": high, "low": low, "close": close, "volume": volume}
-    if index_close is not None:
-        bars["index_close"] = index_close
+    bars |= {name: array for name, array in (("index_close", index_close), ("session", session)) if array is not None}
     return compute(find(id, load()), bars, mode, params)
 
 
 def warm_up() -> None:
-    """Compile every kernel, or load it from the cache, and run each once: for a thread, before the first scan."""
+    """Compile the machine, or load it from the cache, and run every indicator once: for a thread, before a scan."""
     bars = np.linspace(1.0, 2.0, 4)
     panel = np.ascontiguousarray(np.tile(bars[:, None], 2))
     first = np.zeros(2, dtype=np.int32)
-    for indicator in load().values():
-        params = indicator.bind({})
-        for mode in MODES:
-            indicator.series(dict.fromkeys(indicator.inputs, bars), mode, params)
-            indicator.last(dict.fromkeys(indicator.inputs, panel), first, 1, mode, params)
+    terms = [term for each in load().values() for term in each.terms("tv", each.bind({})).values()]
+    plan = Plan(terms)
+    plan.last(dict.fromkeys(plan.inputs, panel), first, 1)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from ralph import kernels
-from ralph.indicators.indicator import PERIOD, Arrays, Indicator, IntArray, Mode, Outputs, Param, Params, period, plain
+import math
 
-OUTPUTS = ("middle", "upper", "lower")
-
-
-def first(mode: Mode, params: Params) -> dict[str, int]:
-    return dict.fromkeys(OUTPUTS, period(params) - 1)
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import SOURCE, choose, deviation, mean, same
 
 
-def reach(tail: int, mode: Mode, params: Params) -> int:
-    return tail + period(params) - 1
-
-
-def series(inputs: Arrays, mode: Mode, params: Params) -> Outputs:
-    bands = kernels.spread.bands_series(plain(inputs, "source"), period(params), params["mult"])
-    return dict(zip(OUTPUTS, bands, strict=True))
-
-
-def last(inputs: Arrays, first_row: IntArray, tail: int, mode: Mode, params: Params) -> Outputs:
-    bands = kernels.spread.bands_last(plain(inputs, "source"), first_row, period(params), params["mult"], tail)
-    return dict(zip(OUTPUTS, bands, strict=True))
+def define(mode: Mode, params: Params) -> Terms:
+    middle = mean(SOURCE, period(params))
+    width = params["mult"] * deviation(SOURCE, period(params))
+    upper, lower = middle + width, middle - width
+    apart = upper - lower  # nothing divided by nothing is missing
+    return {
+        "middle": middle,
+        "upper": upper,
+        "lower": lower,
+        "width": apart / choose(same(apart, 0.0), math.nan, middle),
+        "percent_b": (SOURCE - lower) / apart,
+    }
 
 
 BB = Indicator(
@@ -31,14 +27,17 @@ BB = Indicator(
     category="volatility",
     en="Bollinger bands: a mean and standard deviations above and below it",
     ko="볼린저 밴드: 평균과 그 위아래의 표준편차",
-    inputs=("source",),
     params=(Param(PERIOD, 20), Param("mult", 2.0, low=0.001, high=50, whole=False)),
-    outputs=OUTPUTS,
+    outputs=("middle", "upper", "lower", "width", "percent_b"),
     unit="price",
+    units={"width": "ratio", "percent_b": "ratio"},
     formula_source="Bollinger: mean of n values -+ mult population standard deviations",
-    first=first,
-    reach=reach,
-    series=series,
-    last=last,
+    define=define,
     source="close",
+    presets=(
+        Preset("Usual", "보통", {"period": 20, "mult": 2.0}),
+        Preset("Wide", "넓게", {"period": 20, "mult": 2.5}),
+        Preset("Fast", "빠르게", {"period": 10, "mult": 1.9}),
+        Preset("Slow", "느리게", {"period": 50, "mult": 2.1}),
+    ),
 )

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 
 from ralph.errors import BadExpression, BadParameter
 from ralph.indicators.indicator import MODES, Indicator, Mode
+from ralph.market.panel import FIELDS
 from ralph.screens import complaints
 from ralph.screens.catalogue import COLUMNS
 from ralph.screens.tokens import Token
@@ -23,15 +24,16 @@ class Argument(NamedTuple):
 def signature(indicator: Indicator) -> str:
     """How an indicator is called, with its defaults: bb(source=close, period=20, mult=2, mode=tv)."""
     named = [f"source={indicator.source}"] if indicator.source else []
-    named += [f"{param.name}={param.default:g}" for param in indicator.params]
+    named += [f"{param.name}={param.shown}" for param in indicator.params]
     return f"{indicator.name}({', '.join([*named, f'mode={MODES[0]}'])})"
 
 
 def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Reading:
     """The first output of the indicator with these arguments; BadExpression points at the argument that is wrong."""
+    _check_inputs(indicator, called)
     source: Numeric | None = None
     mode = MODES[0]
-    given: dict[str, float] = {}
+    given: dict[str, float | str] = {}
     for name, argument in _named(indicator, arguments).items():
         if name == "mode":
             mode = _mode(argument)
@@ -45,8 +47,16 @@ def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Read
         raise complaints.at(called, error.message, error.accepted) from None
     if isinstance(source, Field) and source.name == indicator.source:
         source = None
-    params = tuple((name, float(value)) for name, value in bound.items())
+    params = tuple((name, value if isinstance(value, str) else float(value)) for name, value in bound.items())
     return Reading(indicator.name, params, mode, indicator.outputs[0], source)
+
+
+def _check_inputs(indicator: Indicator, called: Token) -> None:
+    """Screens and charts read a Symbol's own bars; an index or the hours of a day are not among them."""
+    absent = [name for name in indicator.inputs if name not in (*FIELDS, "source")]
+    if absent:
+        listed = ", ".join(FIELDS)
+        raise complaints.at(called, f"{indicator.name} needs {absent[0]}; a screen has {listed}", listed)
 
 
 def _named(indicator: Indicator, arguments: list[Argument]) -> dict[str, Argument]:
@@ -96,7 +106,7 @@ def _source(argument: Argument) -> Numeric:
     return cast(Numeric, node)
 
 
-def _param(indicator: Indicator, name: str, argument: Argument) -> float:
+def _param(indicator: Indicator, name: str, argument: Argument) -> float | str:
     if not isinstance(argument.node, Number):
         raise complaints.at(
             argument.token, f"{name} must be a plain number; a source comes first", signature(indicator)

@@ -146,7 +146,7 @@ def _listed(nodes: tuple[Numeric, ...], words: Words) -> str:
 def _reading(reading: Reading, words: Words) -> str:
     indicator = indicators().get(reading.indicator)
     arguments = [] if reading.source is None else [write(reading.source, words)]
-    arguments += [write_number(value) for _, value in reading.params]
+    arguments += [value if isinstance(value, str) else write_number(value) for _, value in reading.params]
     if reading.mode != "tv":
         arguments.append(f"mode={reading.mode}")
     name = reading.indicator if indicator is None else words.indicator(indicator)
