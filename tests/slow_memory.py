@@ -164,7 +164,7 @@ def _talib_stop(
 
 
 def ratchet(upper: Numbers, lower: Numbers, close: Numbers, talib: int) -> list[Numbers]:
-    """Both parts. "tv" begins on the upper band and is on it where its line is that; "talib" begins on the lower one."""
+    """Both parts. "tv" begins on the upper band, and is on it where its line is; "talib" begins on the lower one."""
     line, direction = [NAN] * len(close), [NAN] * len(close)
     before: tuple[float, float, float, bool] | None = None
     for bar, (high, low, now) in enumerate(zip(upper, lower, close, strict=True)):

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+import slow_memory
 from numpy.typing import NDArray
 
 from ralph.indicators.terms import Term
-from tests import slow_memory
 
 FloatArray = NDArray[np.float64]
 Numbers = list[float]

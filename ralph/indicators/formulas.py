@@ -26,17 +26,39 @@ from ralph.indicators.terms import (
     otherwise,
     rma,
     same,
+    term,
     total,
     weighted_mean,
 )
 
 ZERO_RANGE = 1e-9  # of the highest: a range this small is rounding (decision 0010)
+TIE = 1e-9  # of the scale: nearer values count as equal
 ZERO_DEVIATION = 1e-10  # of the mean
 
 
-def where(condition: Term, value: Term | float = 1.0) -> Term:
-    """The value where a condition holds, 0 where it does not or cannot be told."""
-    return choose(otherwise(condition, 0.0), value, 0.0)
+def holds(condition: Term) -> Term:
+    """1 where a condition holds, 0 where it does not or cannot be told."""
+    return otherwise(condition, 0.0)
+
+
+def both_hold(left: Term, right: Term) -> Term:
+    """1 where both conditions hold, 0 where one does not or cannot be told."""
+    return least(holds(left), holds(right))
+
+
+def either_holds(left: Term, right: Term) -> Term:
+    """1 where one of the conditions holds, 0 where neither does."""
+    return greatest(holds(left), holds(right))
+
+
+def unless(condition: Term) -> Term:
+    """1 where a condition does not hold; NaN where that cannot be told."""
+    return 1.0 - condition
+
+
+def above(left: Term | float, right: Term | float, scale: Term | float = CLOSE) -> Term:
+    """1 where one is above another by more than rounding on its scale: the close, or 100 for an oscillator."""
+    return term(left) - right > TIE * term(scale)
 
 
 def only_with(gate: Term, value: Term) -> Term:
