@@ -68,7 +68,7 @@ def test_the_command_groups_by_category() -> None:
     used = {indicator.category for indicator in CATALOGUE.values()}
     assert headings == [f"{en} · {ko}" for en, ko in CATEGORIES.items() if en in used]
     for name in CATALOGUE:
-        assert f"\n{name} " in printed
+        assert f"\n {name} " in printed
     one = CliRunner().invoke(indicators_command, ["--category", "average", "--json"]).output
     assert {entry["category"] for entry in json.loads(one)} == {"average"}
 
@@ -82,7 +82,7 @@ def test_the_command_shows_one() -> None:
     assert CATALOGUE["distance"].formula_source in printed
     (entry,) = json.loads(CliRunner().invoke(indicators_command, ["donchian", "--json"]).output)
     assert entry["units"]["width"] == "ratio"
-    assert [preset["call"] for preset in entry["presets"]][0] == "donchian(period=20)"
+    assert entry["presets"][0]["call"] == "donchian(period=20)"
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:
