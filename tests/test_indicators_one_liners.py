@@ -118,6 +118,8 @@ REFERENCES: list[tuple[str, dict[str, object], str, Column]] = [
     ("linreg", {"period": 20}, "year_pct", 25_200 * windows(slope, np.log(BARS["close"]), 20)),
     ("ichimoku", {}, "cloud_a", polars((MIDDLES[0] + MIDDLES[1]).shift(25) / 2)),
     ("ichimoku", {"displacement": 1}, "cloud_b", polars(MIDDLES[2])),
+    ("bb", {}, "width", polars(4 * C.rolling_std(20, ddof=0) / C.rolling_mean(20))),
+    ("bb", {}, "percent_b", polars(0.5 + (C - C.rolling_mean(20)) / (4 * C.rolling_std(20, ddof=0)))),
     ("donchian", {}, "width", polars(2 * (UPPER - LOWER) / (UPPER + LOWER))),
     ("donchian", {}, "position", polars((C - LOWER) / (UPPER - LOWER))),
     ("kc", {"mult": 1.5}, "width", 3 * TURN / BASIS),

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from ralph import kernels
-from ralph.indicators.indicator import PERIOD, Arrays, Indicator, IntArray, Mode, Outputs, Param, Params, period, plain
-
-INPUTS = ("high", "low", "close")
-OUTPUTS = ("adx", "plus_di", "minus_di")
+from ralph.indicators.formulas import directional_movement
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
 
 
-def first(mode: Mode, params: Params) -> dict[str, int]:
-    return {"adx": 2 * period(params) - 1, "plus_di": period(params), "minus_di": period(params)}
-
-
-def reach(tail: int, mode: Mode, params: Params) -> None:
-    return None
-
-
-def _terms(mode: Mode, params: Params) -> int:
-    """TA-Lib's sums begin with one movement less than the period; both publish on the same bar."""
-    return period(params) - (mode == "talib")
-
-
-def series(inputs: Arrays, mode: Mode, params: Params) -> Outputs:
-    high, low, close = (plain(inputs, name) for name in INPUTS)
-    lines = kernels.direction.adx_series(high, low, close, period(params), _terms(mode, params))
-    return dict(zip(OUTPUTS, lines, strict=True))
-
-
-def last(inputs: Arrays, first_row: IntArray, tail: int, mode: Mode, params: Params) -> Outputs:
-    high, low, close = (plain(inputs, name) for name in INPUTS)
-    lines = kernels.direction.adx_last(high, low, close, first_row, period(params), _terms(mode, params), tail)
-    return dict(zip(OUTPUTS, lines, strict=True))
+def define(mode: Mode, params: Params) -> Terms:
+    adx, plus, minus = directional_movement(period(params), mode)
+    return {"adx": adx, "plus_di": plus, "minus_di": minus}
 
 
 ADX = Indicator(
@@ -39,13 +16,14 @@ ADX = Indicator(
     category="trend",
     en="Strength of the trend, and the shares of rising and falling movement, 0 to 100",
     ko="추세의 강도와 상승·하락 움직임의 비중, 0에서 100",
-    inputs=INPUTS,
     params=(Param(PERIOD, 14),),
-    outputs=OUTPUTS,
+    outputs=("adx", "plus_di", "minus_di"),
     unit="percent",
     formula_source="Wilder 1978: directional movement over true range, and how one-sided it is",
-    first=first,
-    reach=reach,
-    series=series,
-    last=last,
+    define=define,
+    presets=(
+        Preset("Wilder's", "와일더", {"period": 14}),
+        Preset("Short", "단기", {"period": 7}),
+        Preset("Month", "한 달", {"period": 20}),
+    ),
 )

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from ralph import kernels
-from ralph.indicators.indicator import (
-    Arrays,
-    FloatArray,
-    Indicator,
-    IntArray,
-    Mode,
-    Outputs,
-    Param,
-    Params,
-    period,
-    plain,
-)
+from ralph.indicators.formulas import only_with
+from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import SOURCE, ema
 
 
-def _periods(mode: Mode, params: Params) -> tuple[int, int, int]:
+def define(mode: Mode, params: Params) -> Terms:
     fast, slow, signal = period(params, "fast"), period(params, "slow"), period(params, "signal")
-    # TA-Lib takes the shorter period for the fast one, whichever way they are given.
-    return (min(fast, slow), max(fast, slow), signal) if mode == "talib" else (fast, slow, signal)
-
-
-def first(mode: Mode, params: Params) -> dict[str, int]:
-    fast, slow, signal = _periods(mode, params)
-    both = max(fast, slow) - 1
-    line = both + signal - 1
-    return {"macd": line if mode == "talib" else both, "signal": line, "hist": line}
-
-
-def reach(tail: int, mode: Mode, params: Params) -> None:
-    return None
-
-
-def _named(lines: FloatArray) -> Outputs:
-    return {"macd": lines[0], "signal": lines[1], "hist": lines[2]}
-
-
-def series(inputs: Arrays, mode: Mode, params: Params) -> Outputs:
-    source = plain(inputs, "source")
-    return _named(kernels.convergence.macd_series(source, *_periods(mode, params), together=mode == "talib"))
-
-
-def last(inputs: Arrays, first_row: IntArray, tail: int, mode: Mode, params: Params) -> Outputs:
-    source, together = plain(inputs, "source"), mode == "talib"
-    return _named(
-        kernels.convergence.macd_last(source, first_row, *_periods(mode, params), together=together, tail=tail)
-    )
+    if mode == "tv":
+        line = ema(SOURCE, fast) - ema(SOURCE, slow)
+        smoothed = ema(line, signal)
+        return {"macd": line, "signal": smoothed, "hist": line - smoothed}
+    # TA-Lib takes the shorter period for the fast mean, ends the seeds of both on one bar and shows all lines together.
+    fast, slow = min(fast, slow), max(fast, slow)
+    line = ema(SOURCE, fast, skip=slow - fast) - ema(SOURCE, slow)
+    smoothed = ema(line, signal)
+    return {"macd": only_with(smoothed, line), "signal": smoothed, "hist": line - smoothed}
 
 
 MACD = Indicator(
@@ -55,14 +25,16 @@ MACD = Indicator(
     category="momentum",
     en="Distance between a fast and a slow exponential mean, and its signal line",
     ko="빠른 지수 평균과 느린 지수 평균의 차이와 신호선",
-    inputs=("source",),
     params=(Param("fast", 12), Param("slow", 26), Param("signal", 9)),
     outputs=("macd", "signal", "hist"),
     unit="price",
     formula_source="Appel: EMA(fast) - EMA(slow), EMA(signal) of it, and their difference",
-    first=first,
-    reach=reach,
-    series=series,
-    last=last,
+    define=define,
     source="close",
+    presets=(
+        Preset("Appel's", "애펠", {"fast": 12, "slow": 26, "signal": 9}),
+        Preset("Faster", "빠르게", {"fast": 5, "slow": 13, "signal": 6}),
+        Preset("Weekly bars", "주봉", {"fast": 8, "slow": 17, "signal": 9}),
+        Preset("Slower", "느리게", {"fast": 19, "slow": 39, "signal": 9}),
+    ),
 )

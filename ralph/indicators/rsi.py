@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from ralph import kernels
-from ralph.indicators.indicator import PERIOD, Arrays, Indicator, IntArray, Mode, Outputs, Param, Params, period, plain
-
-# Nothing has moved: Pine's script asks first whether there were no falls, TA-Lib whether there was no movement.
-FLAT = {"tv": 100.0, "talib": 0.0}
+from ralph.indicators.formulas import relative_strength_index
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import SOURCE
 
 
-def first(mode: Mode, params: Params) -> dict[str, int]:
-    return {"rsi": period(params)}
-
-
-def reach(tail: int, mode: Mode, params: Params) -> None:
-    return None
-
-
-def series(inputs: Arrays, mode: Mode, params: Params) -> Outputs:
-    return {"rsi": kernels.strength.rsi_series(plain(inputs, "source"), period(params), FLAT[mode])}
-
-
-def last(inputs: Arrays, first_row: IntArray, tail: int, mode: Mode, params: Params) -> Outputs:
-    source = plain(inputs, "source")
-    return {"rsi": kernels.strength.rsi_last(source, first_row, period(params), FLAT[mode], tail)}
+def define(mode: Mode, params: Params) -> Terms:
+    return {"rsi": relative_strength_index(SOURCE, period(params), mode)}
 
 
 RSI = Indicator(
@@ -31,14 +16,16 @@ RSI = Indicator(
     category="momentum",
     en="Share of rises in the recent movement, 0 to 100",
     ko="최근 움직임 중 상승의 비중, 0에서 100",
-    inputs=("source",),
     params=(Param(PERIOD, 14),),
     outputs=("rsi",),
     unit="percent",
     formula_source="Wilder 1978: 100 rises / (rises + falls), both smoothed by 1/n",
-    first=first,
-    reach=reach,
-    series=series,
-    last=last,
+    define=define,
     source="close",
+    presets=(
+        Preset("Wilder's", "와일더", {"period": 14}),
+        Preset("Short", "단기", {"period": 9}),
+        Preset("Connors'", "코너스", {"period": 2}),
+        Preset("Month", "한 달", {"period": 21}),
+    ),
 )

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from ralph import kernels
-from ralph.indicators.indicator import PERIOD, Arrays, Indicator, IntArray, Mode, Outputs, Param, Params, period, plain
+from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
+from ralph.indicators.terms import SOURCE, mean
 
 
-def first(mode: Mode, params: Params) -> dict[str, int]:
-    return {"sma": period(params) - 1}
-
-
-def reach(tail: int, mode: Mode, params: Params) -> int:
-    return tail + period(params) - 1
-
-
-def series(inputs: Arrays, mode: Mode, params: Params) -> Outputs:
-    return {"sma": kernels.windows.mean_series(plain(inputs, "source"), period(params))}
-
-
-def last(inputs: Arrays, first_row: IntArray, tail: int, mode: Mode, params: Params) -> Outputs:
-    return {"sma": kernels.windows.mean_last(plain(inputs, "source"), first_row, period(params), tail)}
+def define(mode: Mode, params: Params) -> Terms:
+    return {"sma": mean(SOURCE, period(params))}
 
 
 SMA = Indicator(
@@ -27,14 +15,17 @@ SMA = Indicator(
     category="average",
     en="Mean of the newest values",
     ko="최근 값들의 단순 평균",
-    inputs=("source",),
     params=(Param(PERIOD, 20),),
     outputs=("sma",),
     unit="price",
     formula_source="sum of the newest n values / n",
-    first=first,
-    reach=reach,
-    series=series,
-    last=last,
+    define=define,
     source="close",
+    presets=(
+        Preset("Short", "단기", {"period": 5}),
+        Preset("Month", "한 달", {"period": 20}),
+        Preset("Quarter", "한 분기", {"period": 60}),
+        Preset("Half a year", "반 년", {"period": 120}),
+        Preset("200 days", "200일", {"period": 200}),
+    ),
 )
