@@ -14,7 +14,8 @@ import numpy as np
 
 from ralph import catalog
 from ralph.indicators.call import compute, find
-from ralph.indicators.indicator import MODES, FloatArray, Indicator, Mode
+from ralph.indicators.indicator import FloatArray, Indicator, Mode
+from ralph.indicators.plan import Plan
 
 __all__ = ["load", "series", "warm_up"]
 
@@ -51,12 +52,10 @@ def series(
 
 
 def warm_up() -> None:
-    """Compile every kernel, or load it from the cache, and run each once: for a thread, before the first scan."""
+    """Compile the machine, or load it from the cache, and run every indicator once: for a thread, before a scan."""
     bars = np.linspace(1.0, 2.0, 4)
     panel = np.ascontiguousarray(np.tile(bars[:, None], 2))
     first = np.zeros(2, dtype=np.int32)
-    for indicator in load().values():
-        params = indicator.bind({})
-        for mode in MODES:
-            indicator.series(dict.fromkeys(indicator.inputs, bars), mode, params)
-            indicator.last(dict.fromkeys(indicator.inputs, panel), first, 1, mode, params)
+    terms = [term for each in load().values() for term in each.terms("tv", each.bind({})).values()]
+    plan = Plan(terms)
+    plan.last(dict.fromkeys(plan.inputs, panel), first, 1)

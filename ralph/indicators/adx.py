@@ -23,7 +23,7 @@ ADX = Indicator(
     define=define,
     presets=(
         Preset("Wilder's", "와일더", {"period": 14}),
-        Preset("Short", "단기", {"period": 7}),
+        Preset("Fast", "빠르게", {"period": 8}),
         Preset("Month", "한 달", {"period": 20}),
     ),
 )

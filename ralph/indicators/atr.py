@@ -22,7 +22,7 @@ ATR = Indicator(
     define=define,
     presets=(
         Preset("Wilder's", "와일더", {"period": 14}),
+        Preset("Fast", "빠르게", {"period": 7}),
         Preset("Month", "한 달", {"period": 20}),
-        Preset("Short", "단기", {"period": 7}),
     ),
 )

@@ -23,9 +23,8 @@ EMA = Indicator(
     source="close",
     presets=(
         Preset("Fast", "빠르게", {"period": 12}),
-        Preset("Month", "한 달", {"period": 20}),
         Preset("Slow", "느리게", {"period": 26}),
-        Preset("Quarter", "한 분기", {"period": 60}),
-        Preset("200 days", "200일", {"period": 200}),
+        Preset("Quarter", "분기", {"period": 60}),
+        Preset("Long", "장기", {"period": 200}),
     ),
 )

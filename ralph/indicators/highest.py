@@ -12,7 +12,7 @@ def define(mode: Mode, params: Params) -> Terms:
 
 HIGHEST = Indicator(
     name="highest",
-    category="structure",
+    category="price",
     en="Highest of the newest values",
     ko="최근 구간의 최고값",
     params=(Param(PERIOD, 20),),
@@ -23,7 +23,7 @@ HIGHEST = Indicator(
     source="high",
     presets=(
         Preset("Month", "한 달", {"period": 20}),
-        Preset("Quarter", "한 분기", {"period": 60}),
-        Preset("Year", "한 해", {"period": 252}),
+        Preset("Turtle", "터틀", {"period": 55}),
+        Preset("Year", "52주", {"period": 252}),
     ),
 )

@@ -1,4 +1,4 @@
-"""What an indicator is: its name, inputs, parameters and outputs, and two ways to compute it.
+"""What an indicator is: its name, parameters and outputs, and one definition as terms, from which all else follows.
 
 Missing bars do not exist: callers compact them away. Only "source", which may be computed from anything, can hold NaN.
 Leading ones are skipped: the first value is the first bar. Of later ones: a window that holds one is NaN; an indicator
@@ -10,46 +10,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import BadParameter
+from ralph.indicators import holes
+from ralph.indicators.plan import Plan, plan_of
+from ralph.indicators.reach import first_values
+from ralph.indicators.terms import Term
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
 Mode: TypeAlias = Literal["tv", "talib"]
 """Whose edge cases and seeds are followed: TradingView's Pine (default) or TA-Lib."""
-Params: TypeAlias = Mapping[str, float]
+Params: TypeAlias = Mapping[str, Any]
+"""Checked parameters: an int, a float or, where there are choices, one of their words."""
+Terms: TypeAlias = dict[str, Term]
 Outputs: TypeAlias = dict[str, FloatArray]
 Arrays: TypeAlias = Mapping[str, FloatArray]
 
 MODES: tuple[Mode, ...] = ("tv", "talib")
 PERIOD_MAX = 5_000
 SHOWN_MAX = 40  # characters of a refused value that an error repeats
+DEFINITIONS_KEPT = 1_024
 
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter with its range, ends included. Whole numbers unless `whole` is False."""
+    """A parameter with its range, ends included, or the words it can be. Whole numbers unless `whole` is False."""
 
     name: str
-    default: float
+    default: float | str
     low: float = 1
     high: float = PERIOD_MAX
     whole: bool = True
+    choices: tuple[str, ...] = ()
 
-    def check(self, value: object) -> float:
-        """The value in its type; BadParameter names the range."""
+    def check(self, value: object) -> float | str:
+        """The value in its type; BadParameter names the range. A number stands for the word that is written as it."""
+        if self.choices:
+            return self._choose(value)
         number = _number(value)
         if not self.low <= number <= self.high or (self.whole and number != int(number)):
             accepted = f"{'a whole number' if self.whole else 'a number'} from {self.low:g} to {self.high:g}"
-            shown = f"{value:g}" if isinstance(value, float) else repr(value)
-            shown = shown if len(shown) <= SHOWN_MAX else f"{shown[:SHOWN_MAX]}…"
-            raise BadParameter(f"{self.name} must be {accepted}, not {shown}", field=self.name, accepted=accepted)
+            raise self._refused(value, accepted)
         return int(number) if self.whole else number
+
+    def _choose(self, value: object) -> str:
+        number = _number(value)
+        for word in self.choices:
+            if value == word or (word.isdigit() and number == int(word)):
+                return word
+        raise self._refused(value, f"one of {', '.join(self.choices)}")
+
+    def _refused(self, value: object, accepted: str) -> BadParameter:
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
+        shown = shown if len(shown) <= SHOWN_MAX else f"{shown[:SHOWN_MAX]}…"
+        return BadParameter(f"{self.name} must be {accepted}, not {shown}", field=self.name, accepted=accepted)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Parameters that people use under a name."""
+
+    en: str
+    ko: str
+    params: Mapping[str, float | str]
 
 
 def _number(value: object) -> float:
@@ -70,45 +100,77 @@ def period(params: Params, name: str = PERIOD) -> int:
     return int(params[name])
 
 
-def plain(inputs: Arrays, name: str) -> FloatArray:
-    """An input as kernels take it: contiguous float64, no subclass (a memory map comes as one); rarely a copy."""
-    return np.ascontiguousarray(inputs[name], dtype=np.float64)
-
-
 @dataclass(frozen=True)
 class Indicator:
     """A pure function of bars.
 
-    inputs   the fields it reads, in the names of the Panel ("high", "low", "close"); the one named "source" is chosen
-             by the caller: a field or any series, `source` names its default
     outputs  the names of its results; the first is the one meant when none is named
-    first    (mode, params) -> {output: index of the first valid value when the inputs start at bar 0}
-    reach    (tail, mode, params) -> how many of the newest input rows `last` needs for `tail` rows of output, exactly
-             the same as with all rows; None when it needs all of them (recursive)
-    series   (inputs {name: [bars]}, mode, params) -> {output: [bars]}, NaN before its first valid value.
-             Inputs hold no missing bars, apart from NaN in "source"
-    last     (inputs {name: [bars, symbols]}, first_row int32 [symbols], tail, mode, params)
-             -> {output: [tail, symbols]}: the newest `tail` rows, NaN where there are fewer. Inputs are time-major;
-             a column is valid from its first row on, and what stands above it is never looked at
-    unit     of the result: "price", "volume", "percent" (0-100), "ratio", "number"
+    define   (mode, params) -> {output: term}
+    source   the default of the series it is computed from, where the caller may choose one
+    unit     of the results: "price", "volume", "percent" (0-100), "ratio", "number", "price_volume",
+             "price_squared_per_volume"; `units` names those that have another one
     """
 
     name: str
     category: str
     en: str
     ko: str
-    inputs: tuple[str, ...]
     params: tuple[Param, ...]
     outputs: tuple[str, ...]
     unit: str
     formula_source: str
-    first: Callable[[Mode, Params], dict[str, int]]
-    reach: Callable[[int, Mode, Params], int | None]
-    series: Callable[[Arrays, Mode, Params], Outputs]
-    last: Callable[[Arrays, IntArray, int, Mode, Params], Outputs]
+    define: Callable[[Mode, Params], Terms]
     source: str | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
+    presets: tuple[Preset, ...] = ()
 
-    def bind(self, given: Mapping[str, object]) -> dict[str, float]:
+    def unit_of(self, output: str) -> str:
+        """The unit of one of the outputs."""
+        return self.units.get(output, self.unit)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The fields it reads, in the names of the Panel; "source" is the one that the caller chooses."""
+        read = {name for mode in MODES for name in self.plan(mode, self.bind({})).inputs}
+        return tuple(sorted(read, key=INPUT_ORDER.index))
+
+    def terms(self, mode: Mode, params: Params) -> Terms:
+        """What the outputs are made of."""
+        return _defined(self.define, mode, tuple(params.items()))
+
+    def plan(self, mode: Mode, params: Params) -> Plan:
+        """How all outputs are computed together, in their order."""
+        terms = self.terms(mode, params)
+        return plan_of(tuple(terms[name] for name in self.outputs))
+
+    def first(self, mode: Mode, params: Params) -> dict[str, int]:
+        """{output: index of the first valid value when the inputs start at bar 0}."""
+        terms = self.terms(mode, params)
+        first = first_values(terms.values())
+        return {name: first[terms[name]] for name in self.outputs}
+
+    def reach(self, tail: int, mode: Mode, params: Params) -> int | None:
+        """How many of the newest input rows `last` needs for `tail` rows of output, exactly the same as with all rows;
+        None when it needs all of them (it remembers)."""
+        return self.plan(mode, params).reach(tail)
+
+    def series(self, inputs: Arrays, mode: Mode, params: Params) -> Outputs:
+        """{output: [bars]} of inputs {name: [bars]}, NaN before its first valid value.
+
+        Inputs hold no missing bars, apart from NaN in "source".
+        """
+        plan = self.plan(mode, params)
+        return dict(zip(self.outputs, holes.series(plan, inputs), strict=True))
+
+    def last(self, inputs: Arrays, first_row: IntArray, tail: int, mode: Mode, params: Params) -> Outputs:
+        """The newest `tail` rows {output: [tail, symbols]}, NaN where there are fewer, of inputs [bars, symbols].
+
+        Inputs are time-major; a column is valid from its first row on, and what stands above it is never looked at.
+        """
+        plan = self.plan(mode, params)
+        return dict(zip(self.outputs, holes.last(plan, inputs, first_row, tail), strict=True))
+
+    def bind(self, given: Mapping[str, object]) -> dict[str, Any]:
         """All parameters, checked, defaults filled in. BadParameter for an unknown name or a value out of range."""
         known = {param.name: param for param in self.params}
         for name in given:
@@ -118,3 +180,11 @@ class Indicator:
                     f"{self.name} has no parameter {name!r}; it has: {listed}", field=name, accepted=listed
                 )
         return {name: param.check(given.get(name, param.default)) for name, param in known.items()}
+
+
+INPUT_ORDER = ("source", "open", "high", "low", "close", "volume", "index_close", "session")
+
+
+@lru_cache(DEFINITIONS_KEPT)
+def _defined(define: Callable[[Mode, Params], Terms], mode: Mode, params: tuple[tuple[str, Any], ...]) -> Terms:
+    return define(mode, dict(params))

@@ -12,7 +12,7 @@ def define(mode: Mode, params: Params) -> Terms:
 
 LOWEST = Indicator(
     name="lowest",
-    category="structure",
+    category="price",
     en="Lowest of the newest values",
     ko="최근 구간의 최저값",
     params=(Param(PERIOD, 20),),
@@ -22,8 +22,8 @@ LOWEST = Indicator(
     define=define,
     source="low",
     presets=(
+        Preset("Ten days", "10일", {"period": 10}),
         Preset("Month", "한 달", {"period": 20}),
-        Preset("Quarter", "한 분기", {"period": 60}),
-        Preset("Year", "한 해", {"period": 252}),
+        Preset("Year", "52주", {"period": 252}),
     ),
 )

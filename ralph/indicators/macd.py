@@ -8,16 +8,16 @@ from ralph.indicators.terms import SOURCE, ema
 
 
 def define(mode: Mode, params: Params) -> Terms:
-    fast, slow, signal = period(params, "fast"), period(params, "slow"), period(params, "signal")
-    if mode == "tv":
-        line = ema(SOURCE, fast) - ema(SOURCE, slow)
-        smoothed = ema(line, signal)
-        return {"macd": line, "signal": smoothed, "hist": line - smoothed}
-    # TA-Lib takes the shorter period for the fast mean, ends the seeds of both on one bar and shows all lines together.
-    fast, slow = min(fast, slow), max(fast, slow)
-    line = ema(SOURCE, fast, skip=slow - fast) - ema(SOURCE, slow)
-    smoothed = ema(line, signal)
-    return {"macd": only_with(smoothed, line), "signal": smoothed, "hist": line - smoothed}
+    fast, slow = period(params, "fast"), period(params, "slow")
+    # TA-Lib takes the shorter period for the fast one, whichever way they are given, seeds it with the values just
+    # before the slow one's first, and publishes all three together.
+    if mode == "talib":
+        fast, slow = min(fast, slow), max(fast, slow)
+    late = slow - fast if mode == "talib" else 0
+    apart = ema(SOURCE, fast, late) - ema(SOURCE, slow)
+    signal = ema(apart, period(params, "signal"))
+    macd = only_with(signal, apart) if mode == "talib" else apart
+    return {"macd": macd, "signal": signal, "hist": apart - signal}
 
 
 MACD = Indicator(
@@ -32,9 +32,8 @@ MACD = Indicator(
     define=define,
     source="close",
     presets=(
-        Preset("Appel's", "애펠", {"fast": 12, "slow": 26, "signal": 9}),
-        Preset("Faster", "빠르게", {"fast": 5, "slow": 13, "signal": 6}),
-        Preset("Weekly bars", "주봉", {"fast": 8, "slow": 17, "signal": 9}),
-        Preset("Slower", "느리게", {"fast": 19, "slow": 39, "signal": 9}),
+        Preset("Usual", "보통", {"fast": 12, "slow": 26, "signal": 9}),
+        Preset("Fast", "빠르게", {"fast": 5, "slow": 35, "signal": 5}),
+        Preset("Slow", "느리게", {"fast": 19, "slow": 39, "signal": 9}),
     ),
 )

@@ -7,9 +7,9 @@ from ralph.indicators.terms import CLOSE, VOLUME, choose, otherwise, running
 
 
 def define(mode: Mode, params: Params) -> Terms:
-    signed = choose(CLOSE > CLOSE[1], VOLUME, choose(CLOSE[1] > CLOSE, -VOLUME, 0.0))
+    moved = choose(CLOSE > CLOSE[1], VOLUME, choose(CLOSE < CLOSE[1], -VOLUME, 0.0))
     # TA-Lib begins with the first bar's volume, Pine with 0: a constant offset.
-    return {"obv": running(otherwise(signed, VOLUME if mode == "talib" else 0.0))}
+    return {"obv": running(otherwise(moved, VOLUME if mode == "talib" else 0.0))}
 
 
 OBV = Indicator(

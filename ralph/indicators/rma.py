@@ -24,6 +24,6 @@ RMA = Indicator(
     presets=(
         Preset("Wilder's", "와일더", {"period": 14}),
         Preset("Month", "한 달", {"period": 20}),
-        Preset("Quarter", "한 분기", {"period": 60}),
+        Preset("Quarter", "분기", {"period": 60}),
     ),
 )

@@ -24,8 +24,8 @@ RSI = Indicator(
     source="close",
     presets=(
         Preset("Wilder's", "와일더", {"period": 14}),
-        Preset("Short", "단기", {"period": 9}),
-        Preset("Connors'", "코너스", {"period": 2}),
-        Preset("Month", "한 달", {"period": 21}),
+        Preset("Fast", "빠르게", {"period": 9}),
+        Preset("Two days", "2일", {"period": 2}),
+        Preset("Slow", "느리게", {"period": 21}),
     ),
 )

@@ -22,10 +22,9 @@ SMA = Indicator(
     define=define,
     source="close",
     presets=(
-        Preset("Short", "단기", {"period": 5}),
         Preset("Month", "한 달", {"period": 20}),
-        Preset("Quarter", "한 분기", {"period": 60}),
-        Preset("Half a year", "반 년", {"period": 120}),
-        Preset("200 days", "200일", {"period": 200}),
+        Preset("Quarter", "분기", {"period": 60}),
+        Preset("Half a year", "반년", {"period": 120}),
+        Preset("Long", "장기", {"period": 200}),
     ),
 )

@@ -11,7 +11,7 @@ def define(mode: Mode, params: Params) -> Terms:
     raw = stochastic(period(params), mode)
     k = mean(raw, period(params, "smooth_k"))
     d = mean(k, period(params, "smooth_d"))
-    # TA-Lib shows k only together with d.
+    # TA-Lib publishes `k` only together with `d`.
     return {"k": only_with(d, k) if mode == "talib" else k, "d": d, "raw": raw}
 
 
@@ -26,9 +26,9 @@ STOCH = Indicator(
     formula_source="Lane: 100 (close - lowest) / (highest - lowest), its mean, and the mean of that",
     define=define,
     presets=(
-        Preset("Slow", "슬로", {"period": 14, "smooth_k": 3, "smooth_d": 3}),
-        Preset("Korean slow", "국내 슬로", {"period": 12, "smooth_k": 5, "smooth_d": 5}),
-        Preset("Short", "단기", {"period": 5, "smooth_k": 3, "smooth_d": 3}),
-        Preset("Quick", "빠르게", {"period": 14, "smooth_k": 1, "smooth_d": 3}),
+        Preset("Usual", "보통", {"period": 14, "smooth_k": 3, "smooth_d": 3}),
+        Preset("Short", "짧게", {"period": 5, "smooth_k": 3, "smooth_d": 3}),
+        Preset("Fast", "빠르게", {"period": 14, "smooth_k": 1, "smooth_d": 3}),
+        Preset("Long", "길게", {"period": 20, "smooth_k": 5, "smooth_d": 5}),
     ),
 )

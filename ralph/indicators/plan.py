@@ -1,0 +1,72 @@
+"""Many indicators at once: what they have in common is computed one time, in one pass over the Panel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ralph import kernels
+from ralph.indicators.lowering import ALL
+from ralph.indicators.program import Program, program
+from ralph.indicators.reach import bars_seen, parts_of
+from ralph.indicators.terms import FIELDS, Term
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+PROGRAMS_MAX = 8  # of one plan, for different tails
+
+
+class Plan:
+    """How to compute some terms together."""
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        self.terms = tuple(terms)
+        names = [term.op.removeprefix("read_") for term in parts_of(self.terms) if term.op.startswith("read_")]
+        self.inputs = tuple(sorted(names, key=FIELDS.index))
+        self._programs: dict[int, Program] = {}
+
+    def reach(self, tail: int) -> int | None:
+        """How many of the newest input rows `tail` rows of results need; None when all."""
+        seen = bars_seen(self.terms)
+        return None if seen is None else tail + seen - 1
+
+    def last(self, inputs: Mapping[str, FloatArray], first: IntArray, tail: int) -> FloatArray:
+        """The newest `tail` rows of every term [terms, tail, symbols], from inputs {name: [bars, symbols]}.
+
+        A column begins at its row `first`; what stands above is never looked at.
+        """
+        given = [np.ascontiguousarray(inputs[name], dtype=np.float64) for name in self.inputs]
+        shape = given[0].shape if given else (tail, first.size)
+        out = np.empty((len(self.terms), tail, shape[1]))
+        self.into(given, np.ascontiguousarray(first, dtype=np.int32), out)
+        return out
+
+    def into(self, given: Sequence[FloatArray], first: IntArray, out: FloatArray) -> None:
+        """`last` of arrays in the order of `inputs` into memory that is there already, [terms, tail, symbols]."""
+        height = given[0].shape[0] if given else out.shape[1]
+        unread = given[0] if given else np.empty((height, first.size))
+        fields = tuple(given[self.inputs.index(name)] if name in self.inputs else unread for name in FIELDS)
+        run = self._program(out.shape[1] if out.shape[1] < height else ALL)
+        kernels.machine.scan(fields, first, run.code, run.slots, run.real, run.initial, run.results, out, run.block)
+
+    def series(self, inputs: Mapping[str, FloatArray]) -> FloatArray:
+        """Every term over one Symbol's fields {name: [bars]}: [terms, bars]."""
+        columns = {name: np.ascontiguousarray(inputs[name], dtype=np.float64)[:, None] for name in self.inputs}
+        bars = len(next(iter(inputs.values())))
+        return self.last(columns, np.zeros(1, dtype=np.int32), bars)[:, :, 0]
+
+    def _program(self, tail: int) -> Program:
+        if tail not in self._programs:
+            if len(self._programs) == PROGRAMS_MAX:
+                self._programs.pop(next(iter(self._programs)))
+            self._programs[tail] = program(self.terms, tail)
+        return self._programs[tail]
+
+
+@lru_cache(256)
+def plan_of(terms: tuple[Term, ...]) -> Plan:
+    """The plan of these terms; one for equal ones."""
+    return Plan(terms)
