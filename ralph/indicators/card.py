@@ -75,7 +75,7 @@ class IndicatorCard(msgspec.Struct, frozen=True):
 
 def card(indicator: Indicator) -> IndicatorCard:
     """The card of an indicator."""
-    units = {output: indicator.units.get(output, indicator.unit) for output in indicator.outputs}
+    units = {output: indicator.unit_of(output) for output in indicator.outputs}
     return IndicatorCard(
         name=indicator.name,
         category=indicator.category,

@@ -173,8 +173,7 @@ class _Reader:
         written = self._text[other.span.start : other.span.end]
         if not (isinstance(side, Reading) and isinstance(other, Number) and written.endswith("%")):
             return
-        indicator = indicators()[side.indicator]
-        if indicator.units.get(side.output, indicator.unit) == "percent":
+        if indicators()[side.indicator].unit_of(side.output) == "percent":
             raise _at(other, f"{side.indicator} counts from 0 to 100: leave the % out", written.removesuffix("%"))
 
     def _operand(self) -> Node:
