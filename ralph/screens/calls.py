@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ralph.errors import BadExpression, BadParameter
-from ralph.indicators.indicator import MODES, Indicator, Mode
+from ralph.indicators.indicator import MODES, Indicator, Mode, Param
 from ralph.market.panel import FIELDS
 from ralph.screens import complaints
-from ralph.screens.catalogue import COLUMNS
+from ralph.screens.catalogue import COLUMNS, indicators
 from ralph.screens.tokens import Token
 from ralph.screens.tree import Field, Number, Numeric, Reading, is_constant
 
 
 class Argument(NamedTuple):
-    """An argument as written. `node` is None for a mode, whose word is the token; else the token is its first."""
+    """An argument as written. `node` is None for a mode or another word, which is the token; else that is its first."""
 
     name: str | None
     node: Numeric | None
@@ -24,8 +24,19 @@ class Argument(NamedTuple):
 def signature(indicator: Indicator) -> str:
     """How an indicator is called, with its defaults: bb(source=close, period=20, mult=2, mode=tv)."""
     named = [f"source={indicator.source}"] if indicator.source else []
-    named += [f"{param.name}={param.default:g}" for param in indicator.params]
+    named += [f"{param.name}={_shown(param.default)}" for param in indicator.params]
     return f"{indicator.name}({', '.join([*named, f'mode={MODES[0]}'])})"
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The arguments of the indicator of that name, or of any other call, that are words and no numbers."""
+    indicator = indicators().get(name)
+    params = () if indicator is None else indicator.params
+    return ("mode", *(param.name for param in params if param.choices))
 
 
 def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Reading:
@@ -33,7 +44,7 @@ def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Read
     _check_inputs(indicator, called)
     source: Numeric | None = None
     mode = MODES[0]
-    given: dict[str, float] = {}
+    given: dict[str, float | str] = {}
     for name, argument in _named(indicator, arguments).items():
         if name == "mode":
             mode = _mode(argument)
@@ -47,7 +58,7 @@ def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Read
         raise complaints.at(called, error.message, error.accepted) from None
     if isinstance(source, Field) and source.name == indicator.source:
         source = None
-    params = tuple((name, float(value)) for name, value in bound.items())
+    params = tuple((name, value if isinstance(value, str) else float(value)) for name, value in bound.items())
     return Reading(indicator.name, params, mode, indicator.outputs[0], source)
 
 
@@ -101,15 +112,30 @@ def _source(argument: Argument) -> Numeric:
     return argument.node
 
 
-def _param(indicator: Indicator, name: str, argument: Argument) -> float:
+def _param(indicator: Indicator, name: str, argument: Argument) -> float | str:
+    param = next(param for param in indicator.params if param.name == name)
+    if param.choices:
+        return _word(param, argument)
     if not isinstance(argument.node, Number):
         raise complaints.at(
             argument.token, f"{name} must be a plain number; a source comes first", signature(indicator)
         )
-    param = next(param for param in indicator.params if param.name == name)
     try:
         return param.check(argument.node.value)
     except BadParameter as error:
         span = argument.node.span
         position, length = span.start, span.end - span.start
         raise BadExpression(error.message, position=position, length=length, suggestion=error.accepted) from None
+
+
+def _word(param: Param, argument: Argument) -> float | str:
+    """One of the parameter's words, which is always named: a word alone would be an indicator or a column."""
+    try:
+        if argument.node is None:
+            return param.check(argument.token.text)
+    except BadParameter as error:
+        raise complaints.at(argument.token, error.message, error.accepted) from None
+    listed = ", ".join(param.choices)
+    raise complaints.at(
+        argument.token, f"{param.name} is one of {listed}, written with its name", f"{param.name}={param.choices[0]}"
+    )

@@ -10,7 +10,7 @@ from ralph.catalog import nearest
 from ralph.errors import BadExpression
 from ralph.indicators.indicator import PERIOD_MAX
 from ralph.screens import complaints
-from ralph.screens.calls import Argument, bind
+from ralph.screens.calls import Argument, bind, words_of
 from ralph.screens.catalogue import COLUMNS, CROSSINGS, FUNCTIONS, indicators
 from ralph.screens.tokens import Token, tokenize
 from ralph.screens.tree import (
@@ -173,7 +173,7 @@ class _Reader:
         written = self._text[other.span.start : other.span.end]
         if not (isinstance(side, Reading) and isinstance(other, Number) and written.endswith("%")):
             return
-        if indicators()[side.indicator].unit == "percent":
+        if indicators()[side.indicator].unit_of(side.output) == "percent":
             raise _at(other, f"{side.indicator} counts from 0 to 100: leave the % out", written.removesuffix("%"))
 
     def _operand(self) -> Node:
@@ -251,7 +251,7 @@ class _Reader:
             if self._next.text == ".":
                 raise complaints.at(self._next, f"{name} has no outputs", name)
             return node
-        arguments = self._arguments() if self._next.text == "(" else None
+        arguments = self._arguments(words_of(name)) if self._next.text == "(" else None
         if name in FUNCTIONS:
             return self._function(token, arguments)
         if name in CROSSINGS:
@@ -295,12 +295,12 @@ class _Reader:
             )
         return msgspec.structs.replace(reading, output=token.text)
 
-    def _arguments(self) -> list[Argument]:
+    def _arguments(self, words: tuple[str, ...]) -> list[Argument]:
         opening = self._take()
         self._deeper(opening)
         found: list[Argument] = []
         while self._next.text != ")":
-            found.append(self._argument())
+            found.append(self._argument(words))
             if self._next.text != ",":
                 break
             self._take()
@@ -308,14 +308,14 @@ class _Reader:
         self._depth -= 1
         return found
 
-    def _argument(self) -> Argument:
+    def _argument(self, words: tuple[str, ...]) -> Argument:
         token = self._next
         if token.kind == "name" and self._tokens[self._index + 1].text == "=":
             self._take()
             self._take()
-            if token.text == "mode" and self._next.kind == "name":
+            if token.text in words and self._next.kind in ("name", "number"):
                 word = self._take()
-                return Argument("mode", None, word)
+                return Argument(token.text, None, word)
             return Argument(token.text, self.number(self._expression(0)), token)
         return Argument(None, self.number(self._expression(0)), token)
 

@@ -55,7 +55,7 @@ class Reading(_Node, frozen=True):
     """One output of an indicator. All parameters are given; `source` is None where it is the indicator's default."""
 
     indicator: str
-    params: tuple[tuple[str, float], ...]
+    params: tuple[tuple[str, float | str], ...]
     mode: Mode
     output: str
     source: Numeric | None = None
