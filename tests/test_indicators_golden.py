@@ -41,9 +41,9 @@ def frame(case: str) -> Golden:
 @cache
 def computed(case: str, name: str, mode: Mode, params: tuple[tuple[str, object], ...]) -> Golden:
     """All outputs of a call over a case; a rating has thirty."""
-    bars: dict[str, Any] = {field: frame(case)[f"in_{field}"] for field in FIELDS}
-    asked: dict[str, Any] = dict(params)
-    return indicators.series(name, **bars, mode=mode, **asked)
+    bars = {field: frame(case)[f"in_{field}"] for field in FIELDS}
+    given: dict[str, Any] = {**bars, **dict(params)}
+    return indicators.series(name, mode=mode, **given)
 
 
 def calls() -> dict[str, dict[str, Any]]:
@@ -91,11 +91,11 @@ first ours is NaN, of the second 0."""
 def compared(column: str, golden: Golden) -> NDArray[np.bool_]:
     """The bars at which a column counts: not a library's residue, and ratings where both derivations agree."""
     if column.startswith(RATINGS):
-        return np.asarray(golden["tr_agree"] == 1)
+        return np.equal(golden["tr_agree"], 1.0)
     if column in RESIDUE:
-        return np.asarray(over_traded(golden, RESIDUE[column]) != 0)
+        return np.not_equal(over_traded(golden, RESIDUE[column]), 0.0)
     if column in STILL:
-        return ~(np.abs(over_traded(golden, STILL[column])) <= 1e-10 * golden["in_close"])
+        return np.logical_not(np.abs(over_traded(golden, STILL[column])) <= 1e-10 * golden["in_close"])
     return np.ones(golden[column].size, dtype=np.bool_)
 
 

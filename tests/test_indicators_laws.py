@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ralph import indicators
+from ralph.indicators import sources
 from ralph.indicators.indicator import MODES, Arrays, FloatArray, Indicator, IntArray, Mode, Outputs, Params
 
 CATALOGUE = indicators.load()
+PRICES_IN = {"price": 1, "price_volume": 1, "price_squared_per_volume": 2}
+"""Of which power of the price a unit is; of others it is none."""
+SIZES = {"price": 1e4, "percent": 100.0, "volume": 1e8, "price_volume": 1e10, "price_squared_per_volume": 1e6}
+UNSCALED = ("volume", "index_close", "session")
 PERIOD_DRAWN_MAX = 9  # so that every filter is warm well within the bars drawn
 few = settings(max_examples=25)
 
@@ -31,8 +36,8 @@ class Market:
         return int(self.fields["close"].shape[0])
 
     def inputs(self, indicator: Indicator) -> dict[str, FloatArray]:
-        source = indicator.source or "close"
-        return {name: self.fields[source if name == "source" else name] for name in indicator.inputs}
+        source = sources.pick(indicator.source or "close", self.fields)
+        return {name: source if name == "source" else self.fields[name] for name in indicator.inputs}
 
 
 def _walk(random: np.random.Generator, kind: str, shape: tuple[int, int]) -> dict[str, FloatArray]:
@@ -51,7 +56,8 @@ def _walk(random: np.random.Generator, kind: str, shape: tuple[int, int]) -> dic
         prices = {name: np.round(values / 50) * 50 for name, values in prices.items()}
     volume = random.integers(0, 3, shape) * random.integers(1, 10**6, shape).astype(np.float64)
     index = np.exp(np.cumsum(random.normal(0.0, 0.01, shape), axis=0))
-    return {**prices, "volume": volume, "index_close": index}
+    session = np.broadcast_to(np.arange(shape[0])[:, None] // 13, shape).astype(np.float64)
+    return {**prices, "volume": volume, "index_close": index, "session": session}
 
 
 @st.composite
@@ -69,8 +75,11 @@ def markets(draw: st.DrawFn, kinds: tuple[str, ...] = ("walk", "ticks", "flat", 
 
 @st.composite
 def calls(draw: st.DrawFn, indicator: Indicator) -> tuple[Mode, Params]:
-    given_params: dict[str, float] = {}
+    given_params: dict[str, float | str] = {}
     for param in indicator.params:
+        if param.choices:
+            given_params[param.name] = draw(st.sampled_from(param.choices))
+            continue
         most = min(param.high, PERIOD_DRAWN_MAX)
         given_params[param.name] = draw(
             st.integers(int(param.low), int(most)) if param.whole else st.floats(param.low, most)
@@ -109,6 +118,7 @@ def columns_of(outputs: Outputs, lanes: NDArray[np.intp]) -> Outputs:
 def test_the_first_value_is_where_it_is_said_to_be(indicator: Indicator, data: st.DataObject) -> None:
     """NaN before `first`, a number from there on; so nothing at all where there are too few bars."""
     market, (mode, params) = data.draw(markets(("walk",))), data.draw(calls(indicator))
+    market.fields["volume"][:] = np.abs(market.fields["volume"]) + 1.0  # without trade there are no ratios of volume
     inputs = market.inputs(indicator)
     first = indicator.first(mode, params)
     assert set(first) == set(indicator.outputs)
@@ -208,18 +218,20 @@ def test_prices_in_another_unit_scale_prices_and_nothing_else(indicator: Indicat
     factor = data.draw(st.sampled_from([1e-6, 0.02, 137.5, 1e6]))
     bars = column(market.inputs(indicator), 0, int(market.first[0]))
     before = indicator.series(bars, mode, params)
-    scaled = {name: values * (1.0 if name in ("volume", "index_close") else factor) for name, values in bars.items()}
+    scaled = {name: values * (1.0 if name in UNSCALED else factor) for name, values in bars.items()}
     after = indicator.series(scaled, mode, params)
-    expected = factor if indicator.unit == "price" else 1.0
-    size = {"price": 1e4, "percent": 100.0, "ratio": 1.0, "volume": 1e8}.get(indicator.unit, 1.0)
     for name in indicator.outputs:
+        unit = indicator.units.get(name, indicator.unit)
+        expected = factor ** PRICES_IN.get(unit, 0)
+        size = SIZES.get(unit, 1.0)
         np.testing.assert_allclose(after[name] / expected, before[name], rtol=1e-9, atol=1e-9 * size, err_msg=name)
 
 
 @law
 @given(data=st.data())
 def test_missing_values_of_a_source(indicator: Indicator, data: st.DataObject) -> None:
-    """A window with one is NaN; an indicator that remembers goes on as if the bar did not exist; both ways agree."""
+    """There is no value at one; windows see nothing else than their own bars; an indicator that remembers goes on as if
+    the bar did not exist; both ways agree."""
     if indicator.source is None or indicator.inputs != ("source",):
         return
     market, (mode, params) = data.draw(markets()), data.draw(calls(indicator))
@@ -244,7 +256,7 @@ def test_missing_values_of_a_source(indicator: Indicator, data: st.DataObject) -
         window = source[max(0, bar + 1 - (reach or 0)) : bar + 1]
         alone = indicator.series({"source": window}, mode, params)
         for name, values in found.items():
-            assert np.isnan(values[bar]) == (window.size < (reach or 0) or bool(np.isnan(window).any()))
+            assert np.isnan(values[bar]) or not np.isnan(source[bar])
             np.testing.assert_array_equal(values[bar], alone[name][-1])
 
 
@@ -260,7 +272,9 @@ def test_a_whole_market_is_its_symbols_one_by_one(indicator: Indicator, mode: Mo
         values.setflags(write=False)  # as a memory map is
     market = Market(fields, first)
     inputs = market.inputs(indicator)
-    params = indicator.bind({param.name: 7 for param in indicator.params if param.whole})
+    params = indicator.bind(
+        {each.name: max(each.low, min(7, each.high)) for each in indicator.params if each.whole and not each.choices}
+    )
     outputs = indicator.last(inputs, first, 20, mode, params)
     for lane in (0, 1, 15, 479, 480, 481, 959, 960, 1_500, 2_879, 2_880, 3_099, *random.integers(0, width, 40)):
         expected = indicator.series(column(inputs, int(lane), int(first[lane])), mode, params)

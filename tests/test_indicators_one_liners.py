@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from ralph import indicators
 
 Column = NDArray[np.float64]
+Bars = dict[str, Any]
 
 
-def _bars() -> dict[str, Column]:
+def _bars() -> Bars:
     random = np.random.default_rng(8)
     close = 20_000 * np.exp(np.cumsum(random.normal(0, 0.03, 400)))
     opened = close * np.exp(random.normal(0, 0.01, 400))
@@ -79,7 +80,7 @@ TURN = mean("EMA", talib.TRANGE(BARS["high"], BARS["low"], BARS["close"]), 20)
 UPPER, LOWER = H.rolling_max(20), L.rolling_min(20)
 MIDDLES = [(H.rolling_max(bars) + L.rolling_min(bars)) / 2 for bars in (9, 26, 52)]
 
-REFERENCES: list[tuple[str, dict[str, object], str, Column]] = [
+REFERENCES: list[tuple[str, dict[str, Any], str, Column]] = [
     ("dema", {"period": 9}, "dema", talib.DEMA(BARS["close"], timeperiod=9)),
     ("tema", {"period": 9}, "tema", talib.TEMA(BARS["close"], timeperiod=9)),
     ("distance", {"period": 20}, "distance", polars(100 * (C / C.rolling_mean(20) - 1))),
@@ -119,6 +120,8 @@ REFERENCES: list[tuple[str, dict[str, object], str, Column]] = [
     ("linreg", {"period": 20}, "year_pct", 25_200 * windows(slope, np.log(BARS["close"]), 20)),
     ("ichimoku", {}, "cloud_a", polars((MIDDLES[0] + MIDDLES[1]).shift(25) / 2)),
     ("ichimoku", {"displacement": 1}, "cloud_b", polars(MIDDLES[2])),
+    ("bb", {}, "width", polars(4 * C.rolling_std(20, ddof=0) / C.rolling_mean(20))),
+    ("bb", {}, "percent_b", polars(0.5 + (C - C.rolling_mean(20)) / (4 * C.rolling_std(20, ddof=0)))),
     ("donchian", {}, "width", polars(2 * (UPPER - LOWER) / (UPPER + LOWER))),
     ("donchian", {}, "position", polars((C - LOWER) / (UPPER - LOWER))),
     ("kc", {"mult": 1.5}, "width", 3 * TURN / BASIS),
@@ -130,9 +133,9 @@ REFERENCES: list[tuple[str, dict[str, object], str, Column]] = [
 
 
 @pytest.mark.parametrize(("name", "given", "output", "expected"), REFERENCES, ids=lambda value: str(value)[:24])
-def test_an_indicator_is_its_formula(name: str, given: dict[str, object], output: str, expected: Column) -> None:
+def test_an_indicator_is_its_formula(name: str, given: dict[str, Any], output: str, expected: Column) -> None:
     """Written with other people's means, windows and regressions; missing values where theirs are."""
-    found = indicators.series(name, **BARS, **given)[output]  # type: ignore[arg-type]
+    found = indicators.series(name, **BARS, **given)[output]
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9 * np.nanmax(np.abs(expected)))
 
@@ -141,7 +144,7 @@ def test_an_anchor_holds_until_a_new_extreme() -> None:
     """After the highest bar of its window the mean is over the bars since; the bar itself is its own mean."""
     high = np.array([5.0, 6.0, 9.0, 8.0, 7.0, 6.5, 10.0])
     volume = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
-    bars: dict[str, Any] = {"open": high, "high": high, "low": high, "close": high, "volume": volume}
+    bars: Bars = {"open": high, "high": high, "low": high, "close": high, "volume": volume}
     found = indicators.series("anchored_vwap", **bars, period=3)["anchored_vwap"]
     expected = [np.nan, np.nan, 9.0, 59 / 7, 94 / 12, 133 / 18, 10.0]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
@@ -150,14 +153,7 @@ def test_an_anchor_holds_until_a_new_extreme() -> None:
 def test_what_cannot_be_told_is_missing() -> None:
     """Without volume, without a range, or beside an index that stands still, there is no ratio."""
     flat = np.full(80, 1_000.0)
-    bars: dict[str, Any] = {
-        "open": flat,
-        "high": flat,
-        "low": flat,
-        "close": flat,
-        "volume": np.zeros(80),
-        "index_close": flat,
-    }
+    bars: Bars = {"open": flat, "high": flat, "low": flat, "close": flat, "volume": np.zeros(80), "index_close": flat}
     for name in ("beta", "correl", "choppiness", "eom", "cmf", "anchored_vwap"):
         assert np.isnan(indicators.series(name, **bars)[name]).all(), name
     for name in ("donchian", "kc"):

@@ -13,6 +13,7 @@ import pytest
 
 from ralph import indicators
 from ralph.errors import BadParameter, NotFound
+from ralph.indicators.card import UNITS
 from ralph.indicators.indicator import Param
 from ralph.kernels import jit
 
@@ -45,7 +46,7 @@ def test_an_indicator_says_what_it_is() -> None:
     for indicator in indicators.load().values():
         assert indicator.en.isascii()
         assert not indicator.ko.isascii()
-        assert indicator.unit in {"price", "volume", "percent", "ratio", "number"}
+        assert {indicator.unit, *indicator.units.values()} <= set(UNITS)
         assert indicator.formula_source
         assert ("source" in indicator.inputs) == (indicator.source is not None)
         for text in (indicator.en, indicator.ko, indicator.formula_source):

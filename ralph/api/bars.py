@@ -23,10 +23,12 @@ from ralph.market.columns import BarColumns, adjust_bars
 from ralph.market.flags import Flag
 from ralph.market.grid import clock_grid, seconds
 from ralph.market.minutes import MINUTE, MinuteColumns, resample_minutes
+from ralph.market.panel import Panel
 from ralph.market.resampling import Days, resample_days
-from ralph.market.symbol import Listing, parse_symbol
+from ralph.market.symbol import Listing, Symbol, parse_symbol
 from ralph.market.ticks import LIMITS, board_of
 from ralph.market.timeframes import Timeframe, parse_timeframe
+from ralph.screens.tree import Reading
 from ralph.store.actions import confirmed_actions
 from ralph.store.bars import load_bars, load_minutes
 from ralph.store.database import Database
@@ -137,7 +139,7 @@ async def list_bars(
     end = int(np.searchsorted(frames.session, _day(until, date.max) + 1))
     shown = slice(max(first, end - limit), max(first, end))
     loop = asyncio.get_running_loop()
-    computed = await loop.run_in_executor(kernels, screens.compute_indicators, asked, frames.bars) if asked else {}
+    computed = await loop.run_in_executor(kernels, _computed, asked, frames, panel, symbol) if asked else {}
     return BarsAnswer(
         workspace=panel.workspace,
         simulated=panel.simulated,
@@ -151,6 +153,31 @@ async def list_bars(
         },
         truncated=shown.start > first or (frames.is_cut and first == 0),
     )
+
+
+def _computed(
+    asked: tuple[Reading, ...], frames: _Frames, panel: Panel, symbol: Symbol
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """The indicators along the frames; those that need an index have it on days, as the Panel knows it."""
+    beside = {"session": frames.session.astype(np.float64)}
+    if "index_close" in screens.inputs_of(asked):
+        beside["index_close"] = _index_closes(panel, symbol, frames)
+    return screens.compute_indicators(asked, frames.bars, beside)
+
+
+def _index_closes(panel: Panel, symbol: Symbol, frames: _Frames) -> NDArray[np.float64]:
+    """The index of the Symbol's market at each daily bar, NaN where it is not known, and for frames that are no days."""
+    closes = np.full(len(frames.bars), np.nan)
+    column = panel.columns.get(symbol)
+    if column is None or frames.last_day is not None or frames.opened_at is not None:
+        return closes
+    view = panel.as_of().latest
+    session = view.session_of(view.height)[:, column]
+    known = panel.sessions[session[session >= 0]]
+    values = view.newest("index_close", view.height)[session >= 0, column]
+    _, at, there = np.intersect1d(frames.session, known, return_indices=True)
+    closes[at] = values[there]
+    return closes
 
 
 def _day_frames(daily: BarColumns, frame: Timeframe, through: date, calendar: Calendar) -> _Frames:

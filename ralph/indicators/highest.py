@@ -12,7 +12,7 @@ def define(mode: Mode, params: Params) -> Terms:
 
 HIGHEST = Indicator(
     name="highest",
-    category="price",
+    category="structure",
     en="Highest of the newest values",
     ko="최근 구간의 최고값",
     params=(Param(PERIOD, 20),),

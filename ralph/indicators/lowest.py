@@ -12,7 +12,7 @@ def define(mode: Mode, params: Params) -> Terms:
 
 LOWEST = Indicator(
     name="lowest",
-    category="price",
+    category="structure",
     en="Lowest of the newest values",
     ko="최근 구간의 최저값",
     params=(Param(PERIOD, 20),),

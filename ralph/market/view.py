@@ -220,11 +220,14 @@ class View:
     def field(self, name: str) -> FloatArray:
         """A field [height, symbols], its last row the Session's bar; NaN above a Symbol's first.
 
-        Beside the bars' own fields there are BESIDE_FIELDS: NaN where a source says nothing.
+        Beside the bars' own fields there are BESIDE_FIELDS, NaN where a source says nothing, and `session`, the
+        number of the Session of each bar.
         """
         found = self._fields.get(name)
         if found is None:
-            if name in BESIDE_FIELDS:
+            if name == "session" and name not in self.panel.fields:
+                found = self.session_of(self.height).astype(np.float64)
+            elif name in BESIDE_FIELDS and name not in self.panel.fields:
                 found = self._gather(self.panel.beside_field(name, self.on))
             else:
                 found = self._gather(self.panel.fields[name])

@@ -5,7 +5,7 @@ plans and computes it over many Symbols; scoring, reasons and nearness explain; 
 """
 
 from ralph.screens.answer import Answer, FunnelStep, Match, NearMiss, Reason, Request
-from ralph.screens.charting import compute_indicators, parse_indicators
+from ralph.screens.charting import compute_indicators, inputs_of, parse_indicators
 from ralph.screens.checking import Fix, Problem, validate
 from ralph.screens.completion import Completion, Names, complete
 from ralph.screens.formatting import format_text
@@ -37,6 +37,7 @@ __all__ = [
     "compute_indicators",
     "format_text",
     "from_json",
+    "inputs_of",
     "language_reference",
     "members",
     "names_in",

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from ralph.errors import BadExpression, BadParameter
-from ralph.indicators.indicator import MODES, Indicator, Mode
-from ralph.market.panel import FIELDS
+from ralph.indicators.indicator import MODES, Indicator, Mode, Param
 from ralph.screens import complaints
-from ralph.screens.catalogue import COLUMNS
+from ralph.screens.catalogue import COLUMNS, indicators
 from ralph.screens.tokens import Token
 from ralph.screens.tree import Field, Node, Number, Numeric, Reading, is_condition, is_constant
 
 
 class Argument(NamedTuple):
-    """An argument as written. `node` is None for a mode, whose word is the token; else the token is its first."""
+    """An argument as written. `node` is None for a mode or another word, which is the token; else that is its first."""
 
     name: str | None
     node: Node | None
@@ -28,9 +27,15 @@ def signature(indicator: Indicator) -> str:
     return f"{indicator.name}({', '.join([*named, f'mode={MODES[0]}'])})"
 
 
+def words_of(name: str) -> tuple[str, ...]:
+    """The arguments of the indicator of that name, or of any other call, that are words and no numbers."""
+    indicator = indicators().get(name)
+    params = () if indicator is None else indicator.params
+    return ("mode", *(param.name for param in params if param.choices))
+
+
 def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Reading:
     """The first output of the indicator with these arguments; BadExpression points at the argument that is wrong."""
-    _check_inputs(indicator, called)
     source: Numeric | None = None
     mode = MODES[0]
     given: dict[str, float | str] = {}
@@ -49,14 +54,6 @@ def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Read
         source = None
     params = tuple((name, value if isinstance(value, str) else float(value)) for name, value in bound.items())
     return Reading(indicator.name, params, mode, indicator.outputs[0], source)
-
-
-def _check_inputs(indicator: Indicator, called: Token) -> None:
-    """Screens and charts read a Symbol's own bars; an index or the hours of a day are not among them."""
-    absent = [name for name in indicator.inputs if name not in (*FIELDS, "source")]
-    if absent:
-        listed = ", ".join(FIELDS)
-        raise complaints.at(called, f"{indicator.name} needs {absent[0]}; a screen has {listed}", listed)
 
 
 def _named(indicator: Indicator, arguments: list[Argument]) -> dict[str, Argument]:
@@ -107,14 +104,29 @@ def _source(argument: Argument) -> Numeric:
 
 
 def _param(indicator: Indicator, name: str, argument: Argument) -> float | str:
+    param = next(param for param in indicator.params if param.name == name)
+    if param.choices:
+        return _word(param, argument)
     if not isinstance(argument.node, Number):
         raise complaints.at(
             argument.token, f"{name} must be a plain number; a source comes first", signature(indicator)
         )
-    param = next(param for param in indicator.params if param.name == name)
     try:
         return param.check(argument.node.value)
     except BadParameter as error:
         span = argument.node.span
         position, length = span.start, span.end - span.start
         raise BadExpression(error.message, position=position, length=length, suggestion=error.accepted) from None
+
+
+def _word(param: Param, argument: Argument) -> float | str:
+    """One of the parameter's words, which is always named: a word alone would be an indicator or a column."""
+    try:
+        if argument.node is None:
+            return param.check(argument.token.text)
+    except BadParameter as error:
+        raise complaints.at(argument.token, error.message, error.accepted) from None
+    listed = ", ".join(param.choices)
+    raise complaints.at(
+        argument.token, f"{param.name} is one of {listed}, written with its name", f"{param.name}={param.choices[0]}"
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import numpy as np
@@ -38,15 +39,33 @@ def parse_indicators(text: str) -> tuple[Reading, ...]:
     return tuple(readings)
 
 
-def compute_indicators(readings: tuple[Reading, ...], bars: BarColumns) -> dict[str, dict[str, FloatArray]]:
-    """{canonical text: {output: [bars]}} for one Symbol's bars; NaN where there is no value or no trade."""
+def inputs_of(readings: tuple[Reading, ...]) -> set[str]:
+    """The fields that the indicators read."""
+    found: set[str] = set()
+    for reading in readings:
+        for below in walk(reading):
+            if isinstance(below, Reading):
+                found.update(indicators()[below.indicator].inputs)
+    return found
+
+
+def compute_indicators(
+    readings: tuple[Reading, ...], bars: BarColumns, beside: Mapping[str, FloatArray] | None = None
+) -> dict[str, dict[str, FloatArray]]:
+    """{canonical text: {output: [bars]}} for one Symbol's bars; NaN where there is no value or no trade.
+
+    beside  what indicators read that is not of the bars: `index_close`, `session` [bars]
+    """
     assert len(bars.listings) == 1, "a chart shows one Symbol"
     traded = np.flatnonzero(bars.volume > 0)
     wanted = {str(each): each for reading in readings for each in _outputs(reading)[:1]}
     if not traded.size:
         nothing = np.full(len(bars), np.nan)
         return {text: {each.output: nothing for each in _outputs(reading)} for text, reading in wanted.items()}
-    evaluation = Evaluation(build_panel(bars).as_of(bars.day[traded[-1]].astype(object)))
+    panel = build_panel(bars)
+    more = {name: np.ascontiguousarray(values[traded, None]) for name, values in (beside or {}).items()}
+    panel = dataclasses.replace(panel, fields={**panel.fields, **more})
+    evaluation = Evaluation(panel.as_of(bars.day[traded[-1]].astype(object)))
     for reading in wanted.values():
         for each in _outputs(reading):
             evaluation.want(each, traded.size)

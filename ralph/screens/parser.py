@@ -10,7 +10,7 @@ from ralph.catalog import nearest
 from ralph.errors import BadExpression
 from ralph.indicators.indicator import PERIOD_MAX
 from ralph.screens import complaints, making
-from ralph.screens.calls import Argument, bind
+from ralph.screens.calls import Argument, bind, words_of
 from ralph.screens.catalogue import COMPANY_WORDS, CROSSINGS, FRAMES, FUNCTIONS, LOGIC, NAMES, indicators
 from ralph.screens.reader import Reader
 from ralph.screens.tokens import Token
@@ -182,7 +182,7 @@ class _Parser(Reader):
         written = self._text[other.span.start : other.span.end]
         if not (isinstance(side, Reading) and isinstance(other, Number) and written.endswith("%")):
             return
-        if indicators()[side.indicator].unit == "percent":
+        if indicators()[side.indicator].unit_of(side.output) == "percent":
             message = f"{side.indicator} counts from 0 to 100: leave the % out"
             raise making.at(other, message, written.removesuffix("%"))
 
@@ -258,7 +258,7 @@ class _Parser(Reader):
             return self._made(self._belongs(token), token.start)
         if name in NAMES:
             return self._column(token)
-        arguments = self._arguments() if self._stands("(") else None
+        arguments = self._arguments(words_of(name)) if self._stands("(") else None
         if name in FUNCTIONS:
             return self._made(making.call(token, arguments or []), token.start)
         if name in CROSSINGS:
@@ -351,12 +351,12 @@ class _Parser(Reader):
             )
         return msgspec.structs.replace(reading, output=token.text)
 
-    def _arguments(self) -> list[Argument]:
+    def _arguments(self, words: tuple[str, ...]) -> list[Argument]:
         opening = self._take()
         self._deeper(opening)
         found: list[Argument] = []
         while not self._stands(")"):
-            found.append(self._argument())
+            found.append(self._argument(words))
             if not self._stands(","):
                 break
             self._take()
@@ -364,14 +364,14 @@ class _Parser(Reader):
         self._depth -= 1
         return found
 
-    def _argument(self) -> Argument:
+    def _argument(self, words: tuple[str, ...]) -> Argument:
         token = self._next
         if token.kind == "name" and self._after_next.text == "=" and token.text not in ("market", "sector"):
             self._take()
             self._take()
-            if token.text == "mode" and self._next.kind == "name":
+            if token.text in words and self._next.kind in ("name", "number"):
                 word = self._take()
-                return Argument("mode", None, word)
+                return Argument(token.text, None, word)
             return Argument(token.text, self._expression(0), token)
         return Argument(None, self._expression(0), token)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ralph.indicators.indicator import Indicator
@@ -143,10 +143,19 @@ def _listed(nodes: tuple[Numeric, ...], words: Words) -> str:
     return ", ".join(write(node, words) for node in nodes)
 
 
+def _params(reading: Reading) -> Iterator[str]:
+    """The parameters in their order; from the first word on with their names."""
+    named = False
+    for name, value in reading.params:
+        named = named or isinstance(value, str)
+        text = value if isinstance(value, str) else write_number(value)
+        yield f"{name}={text}" if named else text
+
+
 def _reading(reading: Reading, words: Words) -> str:
     indicator = indicators().get(reading.indicator)
     arguments = [] if reading.source is None else [write(reading.source, words)]
-    arguments += [value if isinstance(value, str) else write_number(value) for _, value in reading.params]
+    arguments += _params(reading)
     if reading.mode != "tv":
         arguments.append(f"mode={reading.mode}")
     name = reading.indicator if indicator is None else words.indicator(indicator)
