@@ -231,3 +231,26 @@ def test_the_command_prints_a_table(server: Server) -> None:
     assert "there is no key close; did you mean closed?" in broken.stderr
     doctor = json.loads(ralph(server.home, "doctor", "--json").stdout)
     assert [check["ok"] for check in doctor if check["name"] == "calendar"] == [False]
+
+
+def test_a_symbol_is_rated_over_http_and_on_the_command_line(server: Server, client: httpx.Client) -> None:
+    """With its newest day with trade; a day that is not listed yet, rules or codes that do not exist are refused."""
+    answer = client.get(f"/api/v1/symbols/{CODE}/rating").json()
+    assert answer["on"] == str(DAYS[-1])
+    rating = answer["rating"]
+    assert rating["ma"]["label"]["name"] == "strong_buy"
+    assert rating["ma"]["value"] == 1.0
+    assert rating["components"]["sma10"] == 1.0
+    assert rating["components"]["sma200"] is None
+    counts = rating["all"]["counts"]
+    assert sum(counts.values()) == sum(score is not None for score in rating["components"].values())
+    said = ralph(server.home, "rating", CODE, "--workspace", "main", "--json")
+    assert json.loads(said.stdout)["rating"] == rating
+    table = ralph(server.home, "rating", CODE, "--workspace", "main", "--as-of", str(HALTED))
+    assert "강력 매수" in table.stdout
+    before = client.get(f"/api/v1/symbols/{CODE}/rating", params={"as_of": str(HALTED), "rules": "2020"}).json()
+    assert before["on"] == str(DAYS[DAYS.index(HALTED) - 1])
+    for options, status, field in (({"as_of": "2001-01-01"}, 404, "as_of"), ({"rules": "2022"}, 422, "rules")):
+        refused = client.get(f"/api/v1/symbols/{CODE}/rating", params=options)
+        assert (refused.status_code, refused.json()["field"]) == (status, field)
+    assert client.get("/api/v1/symbols/nothing/rating").status_code == 404

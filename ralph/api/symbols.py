@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from ralph.api.bars import list_bars
 from ralph.api.problems import PROBLEMS
+from ralph.api.rating import show_rating
 from ralph.errors import BadParameter
 from ralph.market.symbol import Listing
 from ralph.store.database import Database
@@ -86,4 +87,4 @@ def _text(field: str, text: str | None) -> str | None:
     return text
 
 
-router = Router("/symbols", route_handlers=[list_page, show, list_bars])
+router = Router("/symbols", route_handlers=[list_page, show, list_bars, show_rating])

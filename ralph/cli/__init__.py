@@ -20,6 +20,7 @@ COMMANDS = {
     "import": ("imports", "Import bars, symbols, shares, flows and indices from files; list past imports."),
     "screen": ("screen", "Ask which symbols meet a condition."),
     "symbols": ("symbols", "List symbols, or search them."),
+    "rating": ("rating", "Rate a symbol by 15 averages and 11 oscillators."),
     "list": ("lists", "Keep watchlists and named lists of symbols."),
     "calendar": ("calendar", "Show the Sessions of the exchange, their hours and the closed days."),
     "indicators": ("indicators", "List the indicators with their parameters and outputs."),

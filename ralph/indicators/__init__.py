@@ -35,19 +35,20 @@ def series(
     close: FloatArray,
     volume: FloatArray,
     index_close: FloatArray | None = None,
+    session: FloatArray | None = None,
     mode: Mode = "tv",
     **params: object,
 ) -> dict[str, FloatArray]:
     """The indicator `id` over one Symbol's bars: {output: [bars]}, NaN where it is not defined.
 
     Arrays are float64 [bars], oldest first, prices in one currency, volume in shares. Bars with a missing price, and
-    halts (open, high, low and volume 0), are stepped over and hold NaN. `mode` is "tv" or "talib". `params` are the
+    halts (open, high, low and volume 0), are stepped over and hold NaN. `session` is a whole number that is another one
+    for each trading day, for bars within days. `mode` is "tv" or "talib". `params` are the
     indicator's own, and `source` (a field, hl2, hlc3 or ohlc4) where it has one.
     NotFound: no such indicator. BadParameter: an unknown parameter, one out of its range, arrays of unequal length.
     """
     bars = {"open": open, "high": high, "low": low, "close": close, "volume": volume}
-    if index_close is not None:
-        bars["index_close"] = index_close
+    bars |= {name: array for name, array in (("index_close", index_close), ("session", session)) if array is not None}
     return compute(find(id, load()), bars, mode, params)
 
 

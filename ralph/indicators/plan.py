@@ -50,7 +50,11 @@ class Plan:
         unread = given[0] if given else np.empty((height, first.size))
         fields = tuple(given[self.inputs.index(name)] if name in self.inputs else unread for name in FIELDS)
         run = self._program(out.shape[1] if out.shape[1] < height else ALL)
-        kernels.machine.scan(fields, first, run.code, run.slots, run.real, run.initial, run.results, out, run.block)
+        block = np.arange(first.size) // run.block
+        order = np.lexsort((first, block))
+        kernels.machine.scan(
+            fields, first, order, run.code, run.slots, run.real, run.initial, run.results, out, run.block
+        )
 
     def series(self, inputs: Mapping[str, FloatArray]) -> FloatArray:
         """Every term over one Symbol's fields {name: [bars]}: [terms, bars]."""

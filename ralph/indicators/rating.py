@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import BadParameter
+from ralph.indicators.call import compute
 from ralph.indicators.indicator import FloatArray
-from ralph.indicators.technical_rating import AVERAGES, OSCILLATORS
+from ralph.indicators.technical_rating import AVERAGES, OSCILLATORS, RULE_SETS, TECHNICAL_RATING
 
 RS_LOWEST, RS_HIGHEST = 1, 99
 RS_LEADING = 70  # rule 8 of the Trend Template
@@ -101,3 +102,38 @@ def passes_template(count7: FloatArray, rule8: FloatArray | None = None) -> Floa
     price rules decide; a Symbol that fails one of them fails whatever its rank."""
     prices = np.where(np.isnan(count7), np.nan, (count7 == RULES).astype(np.float64))
     return prices if rule8 is None else np.where(prices == 1.0, rule8, prices)
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a group of components says: the mean of their scores, in words, and how many say what."""
+
+    value: float
+    label: Label
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Rating:
+    """The technical rating at one bar. components: 1 buy, 0 neutral, -1 sell, NaN where there are too few bars."""
+
+    rules: str
+    all: Group
+    ma: Group
+    oscillators: Group
+    components: dict[str, float]
+
+
+def rate(bars: Mapping[str, FloatArray], rules: str = RULE_SETS[0]) -> Rating:
+    """The technical rating at the newest of a Symbol's bars {field: [bars]}, missing ones stepped over.
+
+    BadParameter: unknown rules. The bars must hold at least one.
+    """
+    outputs = compute(TECHNICAL_RATING, bars, "tv", {"rules": rules})
+    newest = {name: float(values[-1]) for name, values in outputs.items()}
+    members = {"all": (*AVERAGES, *OSCILLATORS), "ma": AVERAGES, "oscillators": OSCILLATORS}
+    groups = {
+        name: Group(newest[name], label(newest[name]), counts({each: newest[each] for each in each_of}))
+        for name, each_of in members.items()
+    }
+    return Rating(rules=rules, **groups, components={name: newest[name] for name in members["all"]})

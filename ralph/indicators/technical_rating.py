@@ -10,7 +10,7 @@ from ralph.indicators import rating_components as components
 from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms
 from ralph.indicators.terms import Term, known, otherwise
 
-RULES = ("2024", "2020")
+RULE_SETS = ("2024", "2020")
 AVERAGES = (
     *(f"{kind}{length}" for kind in ("sma", "ema") for length in components.LENGTHS),
     *("hma9", "vwma20", "ichi"),
@@ -21,7 +21,7 @@ MEANS = ("all", "ma", "oscillators")
 
 def define(mode: Mode, params: Params) -> Terms:
     """The components are Pine's in both modes: a rating never mixes seeds."""
-    before_2024 = params["rules"] == RULES[1]
+    before_2024 = params["rules"] == RULE_SETS[1]
     scores = components.averages(before_2024) | components.oscillators(before_2024)
     averages = _mean(scores[name] for name in AVERAGES)
     oscillators = _mean(scores[name] for name in OSCILLATORS)
@@ -42,7 +42,7 @@ TECHNICAL_RATING = Indicator(
     category="rating",
     en="Technical rating, -1 strong sell to 1 strong buy: means of 15 averages and 11 oscillators, and each of them",
     ko="기술적 등급, -1 강력 매도에서 1 강력 매수: 이동평균 15개와 오실레이터 11개의 평균과 각 항목",
-    params=(Param("rules", RULES[0], choices=RULES),),
+    params=(Param("rules", RULE_SETS[0], choices=RULE_SETS),),
     outputs=(*MEANS, *AVERAGES, *OSCILLATORS),
     unit="number",
     formula_source="TradingView Technical Ratings, rules of 2024 (library version 3) or of 2020 (first script)",

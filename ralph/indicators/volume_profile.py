@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from ralph.indicators.indicator import PERIOD, Indicator, Mode, Param, Params, Preset, Terms, period
-from ralph.indicators.terms import HIGH, LOW, VOLUME, busiest_price
+from ralph.indicators.terms import HIGH, LOW, VOLUME, busiest_price, choose, total
 
 
 def define(mode: Mode, params: Params) -> Terms:
-    return {"poc": busiest_price(LOW, HIGH, VOLUME, period(params), period(params, "bins"))}
+    busiest = busiest_price(LOW, HIGH, VOLUME, period(params), period(params, "bins"))
+    return {"poc": choose(total(VOLUME, period(params)) > 0.0, busiest, math.nan)}
 
 
 VOLUME_PROFILE = Indicator(

@@ -1,14 +1,13 @@
 """Numba kernels over plain arrays; they know nothing of Ralph.
 
-A kernel's module is imported when it is first used (`kernels.windows.mean_last(...)`), because importing numba takes
+A kernel's module is imported when it is first used (`kernels.machine.scan(...)`), because importing numba takes
 longer than `ralph --help` may.
 
-windows     sums and means over the newest bars           smoothing    exponential means (EMA, RMA)
-extremes    highest and lowest                            convergence  MACD
-spread      Bollinger bands                               strength     RSI
-stochastic  a close within its range                      ranges       average true range
-flow        volume added up by the close's direction      direction    ADX and its two lines
-jit         how kernels are compiled                      lanes        many Symbols side by side
+machine   runs a program of row operations down a Panel   live     the same for one more bar of some columns
+rows      arithmetic                                      memory   operations that remember
+reading   windows, row by row                             spans    what is done with a window's rows
+turning   lines that follow a price and turn              opcodes  how a program is written down
+jit       how kernels are compiled
 """
 
 from __future__ import annotations
@@ -18,16 +17,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ralph.kernels import convergence as convergence
-    from ralph.kernels import direction as direction
-    from ralph.kernels import extremes as extremes
-    from ralph.kernels import flow as flow
-    from ralph.kernels import ranges as ranges
-    from ralph.kernels import smoothing as smoothing
-    from ralph.kernels import spread as spread
-    from ralph.kernels import stochastic as stochastic
-    from ralph.kernels import strength as strength
-    from ralph.kernels import windows as windows
+    from ralph.kernels import live as live
+    from ralph.kernels import machine as machine
+    from ralph.kernels import rows as rows
 else:
 
     def __getattr__(name: str) -> ModuleType:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ralph.kernels import memory as recall
-from ralph.kernels import reading, rows, turning
+from ralph.kernels import reading, rows, spans, turning
 from ralph.kernels.jit import (
     COUNTS,
     CUBE_OUT,
@@ -94,7 +94,7 @@ def load(row: FloatArray, first: IntArray, memory: FloatArray, out: int, at: Cou
     """A field's row; NaN in columns that have not begun."""
     z = memory[out : out + at[SIZE]]
     if at[ROW] >= at[4]:  # all have
-        z[:] = row
+        spans.copy_row(row, z)
     else:
         for i in range(z.size):
             z[i] = row[i] if first[at[LEFT] + i] <= at[ROW] else np.nan
@@ -174,19 +174,14 @@ def step(
 def prepare(initial: FloatArray, memory: FloatArray, size: int) -> None:
     """What every row of memory holds before the first bar."""
     for row in range(initial.size):
-        memory[row * size : (row + 1) * size] = initial[row]
+        spans.fill_row(initial[row], memory[row * size : (row + 1) * size])
 
 
-@kernel(COUNTS, ROWS, WHOLE, WHOLE)
-def by_first(first: IntArray, left: int, right: int) -> CountArray:
-    """The block's columns, those that begin first before the others."""
-    return np.argsort(first[left:right], kind="mergesort")
-
-
-@kernel(VOID, FIELDS, ROWS, LANES, LANES, PANEL, SERIES, LANES, CUBE_OUT, WHOLE)
+@kernel(VOID, FIELDS, ROWS, COUNTS, LANES, LANES, PANEL, SERIES, LANES, CUBE_OUT, WHOLE)
 def scan(
     fields: Fields,
     first: IntArray,
+    order: CountArray,
     code: CountArray,
     slots: CountArray,
     real: FloatArray,
@@ -205,12 +200,13 @@ def scan(
     memory = np.empty((initial.size + SPARE_ROWS) * min(block, width))
     at = np.zeros(5, dtype=np.int64)
     active = np.empty(code.shape[0], dtype=np.int64)
-    out[:, : max(0, -top)] = np.nan
+    for row in range(min(tail, max(0, -top))):
+        for line in range(out.shape[0]):
+            spans.fill_row(np.nan, out[line, row])
     for left in range(0, width, block):
         size = min(block, width - left)
         at[LEFT], at[SIZE], at[SPARE] = left, size, initial.size * size
-        order = by_first(first, left, left + size)
-        at[4] = first[left + order[size - 1]]
+        at[4] = first[order[left + size - 1]]
         warm = np.zeros((warms + 1, size + 1), dtype=np.int64)
         prepare(initial, memory, size)
         woken, count, change = 0, 0, np.int64(0)
@@ -224,10 +220,10 @@ def scan(
                         count += 1
                     else:
                         change = min(change, height - code[k, ACTIVE])
-            while woken < size and first[left + order[woken]] <= row:
+            while woken < size and first[order[left + woken]] <= row:
                 for line in range(warms):
                     warm[line, 0] += 1
-                    warm[line, warm[line, 0]] = order[woken]
+                    warm[line, warm[line, 0]] = order[left + woken] - left
                 woken += 1
             for place in range(count):
                 step(fields, first, code, active[place], slots, real, memory, warm, at)
@@ -235,4 +231,4 @@ def scan(
                 for line in range(results.shape[0]):
                     slot = results[line, 0]
                     begin = (slots[slot, BASE] + ((row - results[line, 1]) & slots[slot, MASK])) * size
-                    out[line, row - top, left : left + size] = memory[begin : begin + size]
+                    spans.copy_row(memory[begin : begin + size], out[line, row - top, left : left + size])

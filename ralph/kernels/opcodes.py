@@ -25,7 +25,8 @@ WINDOWS = (
     *("total", "mean", "weighted_mean", "highest", "lowest", "since_highest", "since_lowest", "deviation"),
     *("absolute_deviation", "trend_slope", "trend_fit", "covariance", "share_below", "busiest_price"),
 )
-NUMBERS = {name: number for number, name in enumerate((*ONE_BAR, *MASKED, *MEMORY, *WINDOWS))}
+NAMES = (*ONE_BAR, *MASKED, *MEMORY, *WINDOWS)
+NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
 (COPY, ADD, SUBTRACT, MULTIPLY, DIVIDE, GREATER, NOT_LESS, SAME, LEAST, GREATEST) = range(10)
 (MAGNITUDE, ROOT, LOG, CHOOSE, TRUE_RANGE, MOVEMENT, SHARE, MEAN_OF) = range(10, 18)

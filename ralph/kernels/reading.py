@@ -30,7 +30,6 @@ from ralph.kernels.opcodes import (
     EXTRA,
     FIELD,
     HIGHEST,
-    LOWEST,
     MASK,
     MEAN,
     PERIOD,
@@ -76,9 +75,9 @@ def operand(
 
 @kernel(VOID, SERIES, SERIES_OUT, WHOLE, WHOLE, WHOLE)
 def pile(x: FloatArray, memory: FloatArray, spare: int, size: int, place: int) -> None:
-    """Put row number `place` of a block on the pile of finished pairs: scratch row n waits with 2 ** n rows added up."""
+    """Put row number `place` of a block on the pile of pairs: scratch row n waits with 2 ** n rows added up."""
     if place & 1 == 0:
-        memory[spare : spare + size] = x
+        spans.copy_row(x, memory[spare : spare + size])
         return
     level = 1
     begin = spare
@@ -107,7 +106,7 @@ def sum_window(
                 pile(operand(fields, code, k, slots, memory, at, A, summed + place), memory, at[SPARE], size, place)
             begin = at[SPARE] + level * size
             if summed == 0:
-                out[:] = memory[begin : begin + size]
+                spans.copy_row(memory[begin : begin + size], out)
             else:
                 spans.add_row(memory[begin : begin + size], out)
             summed += width
@@ -159,8 +158,8 @@ def extreme_window(
     """Highest, lowest, and how long ago they were."""
     op = code[k, 0]
     newest = operand(fields, code, k, slots, memory, at, A, 0)
-    if op == HIGHEST or op == LOWEST:
-        out[:] = newest
+    if op < SINCE_HIGHEST:
+        spans.copy_row(newest, out)
         for back in range(1, code[k, PERIOD]):
             x = operand(fields, code, k, slots, memory, at, A, back)
             if op == HIGHEST:
@@ -169,8 +168,8 @@ def extreme_window(
                 spans.lower_row(x, out)
         return
     best = memory[at[SPARE] : at[SPARE] + at[SIZE]]
-    best[:] = newest
-    out[:] = 0.0
+    spans.copy_row(newest, best)
+    spans.fill_row(0.0, out)
     for back in range(1, code[k, PERIOD]):
         x = operand(fields, code, k, slots, memory, at, A, back)
         if op == SINCE_HIGHEST:
@@ -189,8 +188,8 @@ def spread_window(
     op, period, size = code[k, 0], code[k, PERIOD], at[SIZE]
     squares = memory[at[SPARE] : at[SPARE] + size]
     middle = (period - 1) / 2.0
-    out[:] = 0.0
-    squares[:] = 0.0
+    spans.fill_row(0.0, out)
+    spans.fill_row(0.0, squares)
     for back in range(period - 1, -1, -1):
         x = operand(fields, code, k, slots, memory, at, A, back)
         if op == WEIGHTED_MEAN:
@@ -227,7 +226,7 @@ def share_window(
 ) -> None:
     """Of the values before this one."""
     now = operand(fields, code, k, slots, memory, at, A, 0)
-    out[:] = 0.0
+    spans.fill_row(0.0, out)
     for back in range(1, code[k, PERIOD] + 1):
         spans.below_row(operand(fields, code, k, slots, memory, at, A, back), now, out)
     spans.divide_row(code[k, PERIOD], out)
@@ -241,7 +240,7 @@ def window(
     op = code[k, 0]
     length = code[k, PERIOD] + (1 if op == SHARE_BELOW else 0)
     if code[k, FIELD] >= 0 and at[ROW] - code[k, A + 1] - length + 1 < 0:
-        out[:] = np.nan
+        spans.fill_row(np.nan, out)
     elif op == TOTAL:
         sum_window(fields, code, k, slots, memory, at, out)
     elif op == MEAN:

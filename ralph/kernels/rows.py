@@ -33,7 +33,9 @@ TERNARY = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE)
 
 @UNARY
 def copy(memory: FloatArray, a: int, out: int, size: int) -> None:
-    memory[out : out + size] = memory[a : a + size]
+    x, z = memory[a : a + size], memory[out : out + size]
+    for i in range(size):
+        z[i] = x[i]
 
 
 @BINARY

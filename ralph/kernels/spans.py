@@ -15,6 +15,18 @@ ROW_WITH_MEAN = kernel(VOID, SERIES, SERIES, SERIES_OUT)
 
 
 @ROW
+def copy_row(x: FloatArray, z: FloatArray) -> None:
+    for i in range(z.size):
+        z[i] = x[i]
+
+
+@kernel(VOID, NUMBER, SERIES_OUT)
+def fill_row(value: float, z: FloatArray) -> None:
+    for i in range(z.size):
+        z[i] = value
+
+
+@ROW
 def add_row(x: FloatArray, z: FloatArray) -> None:
     for i in range(z.size):
         z[i] += x[i]

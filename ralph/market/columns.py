@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.errors import DataNotFound
 from ralph.market.panel import FIELDS, HALTED, NO_BAR, FloatArray, IntArray, Panel
 from ralph.market.symbol import Listing
 
@@ -45,6 +47,21 @@ class BarColumns:
     def value_traded(self) -> FloatArray:
         """`value`, and close x volume where the source has none."""
         return np.where(np.isnan(self.value), self.close * self.volume, self.value)
+
+    def traded(self, until: date | None = None) -> BarColumns:
+        """The bars with trade up to a day, that day included. DataNotFound where there is none."""
+        traded = self.volume > 0
+        if until is not None:
+            traded &= self.day <= np.datetime64(until)
+        if not traded.any():
+            days = self.day[self.volume > 0]
+            known = f"; the first is of {days.min()}" if days.size else ""
+            raise DataNotFound(f"there is no bar with trade up to {until or 'now'}{known}", field="as_of")
+        return BarColumns(self.listings, *(getattr(self, name)[traded] for name in BAR_COLUMNS))
+
+    def prices(self) -> dict[str, FloatArray]:
+        """What indicators read, by name: {field: [bars]}."""
+        return {name: getattr(self, name) for name in ("open", "high", "low", "close", "volume")}
 
 
 def build_panel(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ralph.errors import BadExpression, BadParameter
 from ralph.indicators.indicator import MODES, Indicator, Mode, Param
+from ralph.market.panel import FIELDS
 from ralph.screens import complaints
 from ralph.screens.catalogue import COLUMNS, indicators
 from ralph.screens.tokens import Token
@@ -40,6 +41,7 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Reading:
     """The first output of the indicator with these arguments; BadExpression points at the argument that is wrong."""
+    _check_inputs(indicator, called)
     source: Numeric | None = None
     mode = MODES[0]
     given: dict[str, float | str] = {}
@@ -58,6 +60,14 @@ def bind(indicator: Indicator, arguments: list[Argument], called: Token) -> Read
         source = None
     params = tuple((name, value if isinstance(value, str) else float(value)) for name, value in bound.items())
     return Reading(indicator.name, params, mode, indicator.outputs[0], source)
+
+
+def _check_inputs(indicator: Indicator, called: Token) -> None:
+    """Screens and charts read a Symbol's own bars; an index or the hours of a day are not among them."""
+    absent = [name for name in indicator.inputs if name not in (*FIELDS, "source")]
+    if absent:
+        listed = ", ".join(FIELDS)
+        raise complaints.at(called, f"{indicator.name} needs {absent[0]}; a screen has {listed}", listed)
 
 
 def _named(indicator: Indicator, arguments: list[Argument]) -> dict[str, Argument]:
