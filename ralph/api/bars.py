@@ -166,7 +166,7 @@ def _computed(
 
 
 def _index_closes(panel: Panel, symbol: Symbol, frames: _Frames) -> NDArray[np.float64]:
-    """The index of the Symbol's market at each daily bar, NaN where it is not known, and for frames that are no days."""
+    """The index of the market at each daily bar; NaN where it is not known, and for frames that are no days."""
     closes = np.full(len(frames.bars), np.nan)
     column = panel.columns.get(symbol)
     if column is None or frames.last_day is not None or frames.opened_at is not None:
