@@ -100,13 +100,11 @@ def held(values: Numbers, condition: Numbers) -> list[Numbers]:
     return [out]
 
 
-def parabolic(
-    high: Numbers, low: Numbers, close: Numbers, talib: int, start: float, increment: float, most: float
-) -> list[Numbers]:
-    """Both parts. Bars at which one of the three is missing do not exist."""
+def parabolic(high: Numbers, low: Numbers, close: Numbers, talib: int, *steps: float) -> list[Numbers]:
+    """Both parts, from start, increment and maximum. Bars at which one of the three is missing do not exist."""
     there = [bar for bar in range(len(high)) if not _missing(high[bar], low[bar], close[bar])]
     stop = _talib_stop if talib else _pine_stop
-    lines = stop([high[b] for b in there], [low[b] for b in there], [close[b] for b in there], start, increment, most)
+    lines = stop([high[b] for b in there], [low[b] for b in there], [close[b] for b in there], *steps)
     out = [[NAN] * len(high), [NAN] * len(high)]
     for part in (0, 1):
         for bar, value in zip(there, lines[part], strict=True):

@@ -136,6 +136,33 @@ def remember(
             turning.parabolic(memory, x, y, z, code[k, EXTRA], out, out2, state, real)
 
 
+@kernel(VOID, LANES, WHOLE, LANES, SERIES_OUT, COUNTS)
+def calculate(code: CountArray, k: int, slots: CountArray, memory: FloatArray, at: CountArray) -> None:
+    """One operation of one bar over one row. Few arrays are handed on: counting who holds them would cost more."""
+    size = at[SIZE]
+    out = address(code, slots, k, OUT, at)
+    a, b, c = address(code, slots, k, A, at), address(code, slots, k, B, at), address(code, slots, k, C, at)
+    rows.one_bar(code[k, OP], memory, a, b, c, out, size, code[k, PERIOD])
+
+
+@kernel(VOID, FIELDS, ROWS, LANES, WHOLE, LANES, SERIES_OUT, COUNTS)
+def view(
+    fields: Fields, first: IntArray, code: CountArray, k: int, slots: CountArray, memory: FloatArray, at: CountArray
+) -> None:
+    """An operation that may read the Panel: a field's row, or a window."""
+    size, left = at[SIZE], at[LEFT]
+    out = address(code, slots, k, OUT, at)
+    if code[k, OP] == LOAD:
+        load(fields[code[k, FIELD]][at[ROW], left : left + size], first, memory, out, at)
+        return
+    result = memory[out : out + size]
+    reading.window(fields, code, k, slots, memory, at, result)
+    oldest = at[ROW] - code[k, A + 1] - code[k, EXTRA]
+    if code[k, FIELD] >= 0 and oldest < at[4]:
+        for i in range(size):
+            result[i] = result[i] if first[left + i] <= oldest else np.nan
+
+
 @kernel(VOID, FIELDS, ROWS, LANES, WHOLE, LANES, PANEL, SERIES_OUT, LANES, COUNTS)
 def step(
     fields: Fields,
@@ -149,26 +176,17 @@ def step(
     at: CountArray,
 ) -> None:
     """One operation over one row."""
-    op, size = code[k, OP], at[SIZE]
-    out = address(code, slots, k, OUT, at)
+    op = code[k, OP]
     if op <= MEAN_OF:
-        a, b, c = address(code, slots, k, A, at), address(code, slots, k, B, at), address(code, slots, k, C, at)
-        rows.one_bar(op, memory, a, b, c, out, size, code[k, PERIOD])
-    elif op == LOAD:
-        load(fields[code[k, FIELD]][at[ROW], at[LEFT] : at[LEFT] + size], first, memory, out, at)
+        calculate(code, k, slots, memory, at)
+    elif op == LOAD or op > RATCHET:
+        view(fields, first, code, k, slots, memory, at)
     elif op <= OTHERWISE:
+        out = address(code, slots, k, OUT, at)
         a, b = address(code, slots, k, A, at), address(code, slots, k, B, at)
         masked(code, k, memory, a, b, out, real[k], first, at)
-    elif op <= RATCHET:
-        remember(code, slots, k, memory, real[k], warm, at)
     else:
-        result = memory[out : out + size]
-        reading.window(fields, code, k, slots, memory, at, result)
-        if code[k, FIELD] >= 0:
-            oldest = at[ROW] - code[k, A + 1] - code[k, EXTRA]
-            if oldest < at[4]:
-                for i in range(size):
-                    result[i] = result[i] if first[at[LEFT] + i] <= oldest else np.nan
+        remember(code, slots, k, memory, real[k], warm, at)
 
 
 @kernel(VOID, SERIES, SERIES_OUT, WHOLE)
@@ -227,7 +245,11 @@ def scan(
                     warm[line, warm[line, 0]] = order[left + woken] - left
                 woken += 1
             for place in range(count):
-                step(fields, first, code, active[place], slots, real, memory, warm, at)
+                k = active[place]
+                if code[k, OP] <= MEAN_OF:
+                    calculate(code, k, slots, memory, at)
+                else:
+                    step(fields, first, code, k, slots, real, memory, warm, at)
             if row >= top:
                 for line in range(results.shape[0]):
                     slot = results[line, 0]
