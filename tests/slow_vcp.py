@@ -1,7 +1,8 @@
-"""Volatility contraction bases the slow and obvious way: the definition, one Symbol, one bar as of which it is asked."""
+"""Volatility contraction bases the slow and obvious way: the definition, for one Symbol as of its last bar."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -116,7 +117,7 @@ def is_base(legs: list[Leg], high: FloatArray, low: FloatArray, volume: FloatArr
     t, first, last = len(high) - 1, legs[0], legs[-1]
     if not 15 <= t - first.high_at <= 325 or not 0.08 <= first.depth <= 0.35 or last.depth > 0.10:
         return False
-    for before, after in zip(legs, legs[1:], strict=False):
+    for before, after in itertools.pairwise(legs):
         if after.depth > 0.85 * before.depth or after.low < 0.98 * before.low:
             return False
         if not 0.88 * first.high <= after.high <= 1.03 * first.high:
@@ -162,7 +163,7 @@ def score(base: list[Leg], high: FloatArray, low: FloatArray, close: FloatArray,
     def clip(value: float) -> float:
         return min(max(value, 0.0), 1.0)
 
-    ratios = [after.depth / before.depth for before, after in zip(base, base[1:], strict=False)]
+    ratios = [after.depth / before.depth for before, after in itertools.pairwise(base)]
     tight = clip((0.85 - math.prod(ratios) ** (1 / len(ratios))) / 0.45)
     count = {2: 0.6, 3: 1.0, 4: 1.0, 5: 0.8, 6: 0.6}[len(base)]
     usual = volume[base[0].high_at - 49 : base[0].high_at + 1].mean()
