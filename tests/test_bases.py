@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import slow_vcp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ralph.kernels import bases, swings
 from ralph.scanners.vcp import DEFAULT_RULES, STATES
-from tests import slow_vcp
 
 FloatArray = NDArray[np.float64]
 Bars = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
