@@ -65,12 +65,13 @@ def test_nothing_looks_ahead_and_symbols_stand_apart(seed: int, cut: int, symbol
     """What is measured at a slot stays when later slots arrive, and a Symbol alone gives what it gives among others."""
     random = np.random.default_rng(seed)
     shape = (4, 12, symbols)
-    close = 1_000 * np.exp(np.cumsum(random.normal(0, 0.01, shape), axis=1))
-    high, low = close * 1.01, close * 0.99
-    volume = random.integers(0, 3, shape) * 100.0
+    close: FloatArray = np.asarray(1_000 * np.exp(np.cumsum(random.normal(0, 0.01, shape), axis=1)))
+    high: FloatArray = np.asarray(close * 1.01)
+    low: FloatArray = np.asarray(close * 0.99)
+    volume: FloatArray = random.integers(0, 3, shape) * 100.0
 
     def measures(slots: int, lanes: slice) -> list[NDArray[np.generic]]:
-        part = [field[:, :slots, lanes] for field in (high, low, close, volume)]
+        part: list[FloatArray] = [field[:, :slots, lanes] for field in (high, low, close, volume)]
         price, deviation = intraday.vwap(*part)
         opening = intraday.opening_range(part[0], part[1], part[3], 2)
         breaks, back = intraday.breaks_out(part[2], opening), intraday.reclaims(part[2], price, 2)

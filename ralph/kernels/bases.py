@@ -116,7 +116,8 @@ def _advance(high: FloatArray, low: FloatArray, at: int, rules: FloatArray) -> f
     bottom = low[at]
     for bar in range(max(0, at - int(rules[ADVANCE_BARS])), at):
         bottom = min(bottom, low[bar])
-    return high[at] / bottom - 1.0
+    share: float = high[at] / bottom - 1.0
+    return share
 
 
 @kernel(WHOLE, PANEL, SERIES, SERIES, COUNTS, PANEL_OUT)

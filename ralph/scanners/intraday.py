@@ -88,7 +88,8 @@ def opening_range(high: FloatArray, low: FloatArray, volume: FloatArray, slots: 
 
 def first_true(flags: BoolArray) -> BoolArray:
     """Only the first of each Session."""
-    return flags & (np.cumsum(flags, axis=1) == 1)
+    only: BoolArray = flags & (np.cumsum(flags, axis=1) == 1)
+    return only
 
 
 def breaks_out(close: FloatArray, opening: OpeningRange) -> BoolArray:
