@@ -68,7 +68,7 @@ def test_nothing_looks_ahead_and_symbols_stand_apart(seed: int, cut: int, symbol
     close: FloatArray = np.asarray(1_000 * np.exp(np.cumsum(random.normal(0, 0.01, shape), axis=1)))
     high: FloatArray = np.asarray(close * 1.01)
     low: FloatArray = np.asarray(close * 0.99)
-    volume: FloatArray = random.integers(0, 3, shape) * 100.0
+    volume = random.integers(0, 3, shape).astype(np.float64)
 
     def measures(slots: int, lanes: slice) -> list[NDArray[np.generic]]:
         part: list[FloatArray] = [field[:, :slots, lanes] for field in (high, low, close, volume)]

@@ -62,7 +62,8 @@ def candidates(day: Day, eligible: BoolArray) -> BoolArray:
     price, value, change = day.close[-1], day.value[-1], day.change
     with np.errstate(invalid="ignore"):
         inside = (price >= PRICE_MIN) & (price <= PRICE_MAX) & (change >= CHANGE_MIN) & (change <= CHANGE_MAX)
-        return eligible & inside & (value >= VALUE_MIN)
+        kept: BoolArray = eligible & inside & (value >= VALUE_MIN)
+    return kept
 
 
 def components(day: Day, column: int, news: News | None = None) -> list[Component]:

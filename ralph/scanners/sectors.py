@@ -26,7 +26,7 @@ def changes(sector: Sequence[str | None], change: FloatArray, value: FloatArray)
 
 
 def rank_shares(sector: Sequence[str | None], measured: FloatArray) -> FloatArray:
-    """Where each Symbol stands among its sector by `measured` [symbols], best 0, worst towards 1; ties share the better.
+    """Where each Symbol stands in its sector by `measured` [symbols], best 0, worst towards 1; ties share the better.
 
     NaN without a sector or a value, and in a sector with fewer than MEMBERS_MIN values.
     """
