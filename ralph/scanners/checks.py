@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.scanners.component import Component, missing
+from ralph.scanners.component import Component, missing, points
+from ralph.scanners.day import MarketDay
+from ralph.scanners.scanner import Scanner
+from ralph.scanners.setup import Setup
 
 FloatArray = NDArray[np.float64]
 
 PASSED, NEARLY = 15.0, 8.0
 BARS = 21  # of history: twenty before today
 BOX_HEIGHT_MAX = 0.15
+SHARE_MIN = 0.60  # of the points that can be reached: what earns less is no trade
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,3 +119,38 @@ def _component(name: str, checked: Checked, column: int) -> Component:
         en=en.format(scale * value),
         ko=ko.format(scale * value),
     )
+
+
+def find(day: MarketDay) -> list[Setup]:
+    """Symbols that earn at least SHARE_MIN of the points that can be reached."""
+    fields = {name: day.tail(name, BARS) for name in ("high", "low", "close", "volume")}
+    checked = measure(Day(**fields, smart_money=day.smart_money.score, sector_rank=day.sector_rank))
+    graded = np.stack(list(checked.points.values()))
+    reachable = PASSED * (~np.isnan(graded)).sum(axis=0)
+    good = (reachable > 0) & (np.nansum(graded, axis=0) >= SHARE_MIN * reachable)
+    found = [_setup(day, checked, float(fields["close"][-1, lane]), int(lane)) for lane in np.flatnonzero(good)]
+    return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
+
+
+def _setup(day: MarketDay, checked: Checked, close: float, lane: int) -> Setup:
+    parts = components(checked, lane)
+    reached, reachable = points(parts)
+    listing = day.view.panel.listings[day.columns[lane]]
+    return Setup(
+        symbol=listing.symbol,
+        name=listing.name,
+        state="triggered",
+        score=100.0 * reached / reachable,
+        pivot=close,
+        components=tuple(parts),
+        values={"points": reached, "reachable": reachable},
+    )
+
+
+DAYTRADING = Scanner(
+    name="daytrading",
+    en="Seven checks of day-trading: volume, breakouts, mean, money, bounce, sector",
+    ko="단타 7가지 점검: 거래량, 돌파, 이평, 수급, 반등, 업종",
+    version=1,
+    find=find,
+)

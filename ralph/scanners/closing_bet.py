@@ -8,7 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.scanners.component import Component, missing
+from ralph.scanners import vcp
+from ralph.scanners.component import Component, missing, points
+from ralph.scanners.day import MarketDay
+from ralph.scanners.scanner import Scanner
+from ralph.scanners.setup import Setup
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -169,3 +173,51 @@ def _flow(foreign: float, institution: float) -> Component:
         en=f"foreigners {foreign / EOK:+,.0f}, institutions {institution / EOK:+,.0f} hundred million won",
         ko=f"외국인 {foreign / EOK:+,.0f}억, 기관 {institution / EOK:+,.0f}억",
     )
+
+
+def of_market(day: MarketDay) -> Day:
+    """What the components need of a market's day."""
+    based = {setup.symbol for setup in vcp.find(day) if setup.state in ("near", "breakout")}
+    symbols = day.view.panel.symbols
+    has_base = np.array([symbols[column] in based for column in day.columns], dtype=np.bool_)
+    flows = {name: day.tail(f"{name}_value", 1)[0] for name in ("foreign", "institution")}
+    fields = {name: day.tail(name, YEAR_BARS) for name in ("open", "high", "low", "close", "value")}
+    return Day(**fields, **flows, has_base=has_base)
+
+
+def find(day: MarketDay) -> list[Setup]:
+    """The day's candidates with their points, as a share of those that can be reached."""
+    measured = of_market(day)
+    listed = np.array([day.view.panel.listings[column].market != "KONEX" for column in day.columns], dtype=np.bool_)
+    chosen = candidates(measured, day.is_common & day.is_normal & listed)
+    found = [_setup(day, measured, int(lane)) for lane in np.flatnonzero(chosen)]
+    return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
+
+
+def _setup(day: MarketDay, measured: Day, lane: int) -> Setup:
+    parts = components(measured, lane)
+    reached, reachable = points(parts)
+    listing, close = day.view.panel.listings[day.columns[lane]], float(measured.close[-1, lane])
+    return Setup(
+        symbol=listing.symbol,
+        name=listing.name,
+        state="triggered",
+        score=100.0 * reached / reachable,
+        pivot=close,
+        components=tuple(parts),
+        values={
+            "points": reached,
+            "reachable": reachable,
+            "change": float(measured.change[lane]),
+            "value": float(measured.value[-1, lane]),
+        },
+    )
+
+
+CLOSING_BET = Scanner(
+    name="closing_bet",
+    en="Strong closes on large traded value, to hold over night: 12 points",
+    ko="종가 베팅: 거래대금을 동반한 강한 마감, 12점 만점",
+    version=2,
+    find=find,
+)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ralph.kernels import bases
 from ralph.market.panel import View
-from ralph.market.symbol import Symbol
+from ralph.scanners.component import Component, missing
+from ralph.scanners.day import MarketDay
+from ralph.scanners.scanner import Scanner
+from ralph.scanners.setup import Contraction, Setup
 
 FloatArray = NDArray[np.float64]
 
@@ -21,7 +22,7 @@ SESSIONS_A_WEEK = 5
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a base must keep; the order is that of the kernel's rules. Shares are of 1, lengths in bars."""
+    """What a base must keep, in the order of the kernel's rules. Shares are of 1, lengths in bars."""
 
     length_min: float = 15
     length_max: float = 325
@@ -45,103 +46,76 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 DEFAULT_RULES: FloatArray = np.array(msgspec.structs.astuple(Rules()), dtype=np.float64)
 
-
-class Contraction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A swing high and the low after it.
-
-    depth a share of the high; bars_down from high to low, bars_up to the next high; volume_share: the fall's mean
-    volume over the 50-bar mean at the high; volume_slope: Theil-Sen slope of its logarithm, a bar; `confirmed` says
-    whether the low is one, or only the lowest so far
-    """
-
-    high_on: date
-    high: float
-    low_on: date
-    low: float
-    depth: float
-    bars_down: int
-    bars_up: int | None
-    volume_mean: float
-    volume_share: float | None
-    volume_slope: float | None
-    confirmed: bool
+_PARTS = (
+    ("tight", bases.TIGHT_PART, "contractions shrink to {:.0f}% of full marks", "수축 강도 {:.0f}%"),
+    ("count", bases.COUNT_PART, "number of contractions, {:.0f}% of full marks", "수축 횟수 {:.0f}%"),
+    ("dry", bases.DRY_PART, "volume dried up, {:.0f}% of full marks", "거래량 감소 {:.0f}%"),
+    ("near", bases.NEAR_PART, "nearness to the pivot, {:.0f}% of full marks", "피벗 근접도 {:.0f}%"),
+    ("rank", bases.RANK_PART, "RS rating, {:.0f}% of full marks", "RS 순위 {:.0f}%"),
+    ("quality", bases.QUALITY_PART, "quiet last days, {:.0f}% of full marks", "최근 봉의 안정도 {:.0f}%"),
+)
 
 
-class Base(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A base that stands as of a Session. Prices in won; ratios of 1; score and its parts 0-100 and 0-1.
-
-    footprint "nW d1/dT nT": weeks, depths in percent, contractions; dry_up: mean volume since the last high over the
-    50-bar mean at the first, dry_up_3 the least over three days
-    """
-
-    symbol: Symbol
-    state: str
-    score: float
-    pivot: float
-    base_high: float
-    stop_low: float
-    footprint: str
-    length: int
-    advance: float
-    damage: float
-    dry_up: float
-    dry_up_3: float | None
-    parts: dict[str, float | None]
-    contractions: tuple[Contraction, ...]
-
-
-PARTS = {
-    "tight": bases.TIGHT_PART,
-    "count": bases.COUNT_PART,
-    "dry": bases.DRY_PART,
-    "near": bases.NEAR_PART,
-    "rank": bases.RANK_PART,
-    "quality": bases.QUALITY_PART,
-}
-
-
-def find(
-    view: View, columns: NDArray[np.int64], ranks: FloatArray | None = None, rules: Rules | None = None
-) -> list[Base]:
-    """The bases of some columns of a view, best score first, then by Symbol.
-
-    `ranks` are RS ratings of these columns [columns], NaN where there is none. Symbols with fewer than 252 bars, or
-    that did not trade on the Session, have no base.
-    """
-    fields = [np.take(view.field(name), columns, axis=1) for name in ("high", "low", "close", "volume")]
-    known = np.full(columns.size, np.nan) if ranks is None else ranks
+def find(day: MarketDay, rules: Rules | None = None) -> list[Setup]:
+    """The bases that stand; Symbols with fewer than 252 bars have none."""
+    fields = [np.take(day.view.field(name), day.columns, axis=1) for name in ("high", "low", "close", "volume")]
     limits = DEFAULT_RULES if rules is None else np.array(msgspec.structs.astuple(rules), dtype=np.float64)
-    first = view.first[columns].astype(np.int32)
-    terms, legs = bases.scan(fields[0], fields[1], fields[2], fields[3], first, known, limits)
+    first = day.view.first[day.columns].astype(np.int32)
+    terms, legs = bases.scan(fields[0], fields[1], fields[2], fields[3], first, day.ranks, limits)
     held = np.flatnonzero(terms[bases.LEG_COUNT] > 0)
-    found = [_base(view, int(columns[lane]), terms[:, lane], legs[:, :, lane]) for lane in held]
-    return sorted(found, key=lambda base: (-base.score, base.symbol))
+    found = [_setup(day.view, int(day.columns[lane]), terms[:, lane], legs[:, :, lane]) for lane in held]
+    return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _base(view: View, column: int, terms: FloatArray, legs: FloatArray) -> Base:
+def _setup(view: View, column: int, terms: FloatArray, legs: FloatArray) -> Setup:
     count = int(terms[bases.LEG_COUNT])
     weeks = max(1, round(terms[bases.LENGTH] / SESSIONS_A_WEEK))
     first, last = legs[bases.DEPTH, 0], legs[bases.DEPTH, count - 1]
-    return Base(
-        symbol=view.panel.symbols[column],
+    listing = view.panel.listings[column]
+    return Setup(
+        symbol=listing.symbol,
+        name=listing.name,
         state=STATES[int(terms[bases.STATE])],
         score=float(terms[bases.SCORE]),
         pivot=float(terms[bases.PIVOT]),
-        base_high=float(terms[bases.BASE_HIGH]),
-        stop_low=float(terms[bases.STOP_LOW]),
+        stop=float(terms[bases.STOP_LOW]),
         footprint=f"{weeks}W {100 * first:.0f}/{100 * last:.0f} {count}T",
-        length=int(terms[bases.LENGTH]),
-        advance=float(terms[bases.ADVANCE]),
-        damage=float(terms[bases.DAMAGE]),
-        dry_up=float(terms[bases.DRY_UP]),
-        dry_up_3=_number(terms[bases.DRY_UP_3]),
-        parts={name: _number(terms[row]) for name, row in PARTS.items()},
         contractions=tuple(_contraction(view, column, legs[:, leg]) for leg in range(count)),
+        components=tuple(_components(terms)),
+        values={
+            "base_high": float(terms[bases.BASE_HIGH]),
+            "length": float(terms[bases.LENGTH]),
+            "advance": float(terms[bases.ADVANCE]),
+            "damage": float(terms[bases.DAMAGE]),
+            "dry_up": float(terms[bases.DRY_UP]),
+            "dry_up_3": _number(terms[bases.DRY_UP_3]),
+        },
     )
+
+
+def _components(terms: FloatArray) -> list[Component]:
+    found = []
+    for (name, row, en, ko), maximum in zip(_PARTS, bases.POINTS, strict=True):
+        share = float(terms[row])
+        if np.isnan(share):
+            found.append(missing(name, float(maximum), "no RS rating", "RS 순위 없음"))
+            continue
+        sentence = en.format(100 * share), ko.format(100 * share)
+        found.append(
+            Component(
+                name=name,
+                points=float(maximum) * share,
+                maximum=float(maximum),
+                value=share,
+                en=sentence[0],
+                ko=sentence[1],
+            )
+        )
+    return found
 
 
 def _contraction(view: View, column: int, leg: FloatArray) -> Contraction:
@@ -159,3 +133,12 @@ def _contraction(view: View, column: int, leg: FloatArray) -> Contraction:
         volume_slope=_number(leg[bases.VOLUME_SLOPE]),
         confirmed=bool(leg[bases.CONFIRMED]),
     )
+
+
+VCP = Scanner(
+    name="vcp",
+    en="Volatility contraction: falls that shrink below a pivot after an advance, while volume dries up",
+    ko="변동성 수축: 상승 뒤 피벗 아래에서 낙폭과 거래량이 줄어드는 베이스",
+    version=1,
+    find=find,
+)
