@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ralph.kernels import bases, swings
+from ralph.kernels import base_rows, bases, swings
 from ralph.scanners.vcp import DEFAULT_RULES, STATES
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +59,7 @@ def case_bars(name: str) -> Bars:
 
 def legs_of(found: FloatArray, lane: int) -> list[tuple[int, int]]:
     """Where the contractions' highs and lows stand."""
-    rows = found[[bases.HIGH_AT, bases.LOW_AT], :, lane]
+    rows = found[[base_rows.HIGH_AT, base_rows.LOW_AT], :, lane]
     return [(int(high), int(low)) for high, low in rows.T if not np.isnan(high)]
 
 
@@ -68,13 +68,13 @@ def agrees(bars: Bars) -> int:
     terms, legs = scan(bars)
     for lane in range(bars[2].shape[1]):
         expected = slow_vcp.find_base(*(field[:, lane] for field in bars))
-        assert (terms[bases.LEG_COUNT, lane] > 0) == (expected is not None)
+        assert (terms[base_rows.LEG_COUNT, lane] > 0) == (expected is not None)
         if expected:
             assert legs_of(legs, lane) == [(leg.high_at, leg.low_at) for leg in expected.legs]
-            assert terms[bases.PIVOT, lane] == expected.pivot
-            assert STATES[int(terms[bases.STATE, lane])] == expected.state
-            assert terms[bases.SCORE, lane] == pytest.approx(expected.score, abs=1e-9)
-    return int((terms[bases.LEG_COUNT] > 0).sum())
+            assert terms[base_rows.PIVOT, lane] == expected.pivot
+            assert STATES[int(terms[base_rows.STATE, lane])] == expected.state
+            assert terms[base_rows.SCORE, lane] == pytest.approx(expected.score, abs=1e-9)
+    return int((terms[base_rows.LEG_COUNT] > 0).sum())
 
 
 @needs_golden
@@ -83,14 +83,14 @@ def test_known_bases_are_found_and_others_refused(name: str) -> None:
     """Built from known legs: the verdict, the contractions, their depths and the pivot."""
     terms, legs = scan(case_bars(name))
     expected = truth()[name]
-    assert (terms[bases.LEG_COUNT, 0] > 0) == expected["expected_vcp"]
+    assert (terms[base_rows.LEG_COUNT, 0] > 0) == expected["expected_vcp"]
     if expected["expected_vcp"]:
-        assert terms[bases.LEG_COUNT, 0] == expected["T"]
-        assert terms[bases.PIVOT, 0] == pytest.approx(expected["pivot_price"], rel=1e-12)
+        assert terms[base_rows.LEG_COUNT, 0] == expected["T"]
+        assert terms[base_rows.PIVOT, 0] == pytest.approx(expected["pivot_price"], rel=1e-12)
         places = [(leg["high_idx"], leg["low_idx"]) for leg in expected["contractions"]]
         assert legs_of(legs, 0) == places
         depths = [leg["depth"] for leg in expected["contractions"]]
-        np.testing.assert_allclose(legs[bases.DEPTH, : expected["T"], 0], depths, rtol=1e-9)
+        np.testing.assert_allclose(legs[base_rows.DEPTH, : expected["T"], 0], depths, rtol=1e-9)
 
 
 @needs_golden
@@ -100,22 +100,22 @@ def test_another_unit_of_price_and_volume_changes_nothing() -> None:
         high, low, close, volume = case_bars(name)
         terms, legs = scan((high, low, close, volume))
         scaled, scaled_legs = scan((high * 137.5, low * 137.5, close * 137.5, volume * 1e-3))
-        for row in (bases.LEG_COUNT, bases.STATE, bases.SCORE, bases.DRY_UP, bases.ADVANCE):
+        for row in (base_rows.LEG_COUNT, base_rows.STATE, base_rows.SCORE, base_rows.DRY_UP, base_rows.ADVANCE):
             np.testing.assert_allclose(scaled[row], terms[row], rtol=1e-9)
-        np.testing.assert_allclose(scaled_legs[bases.DEPTH], legs[bases.DEPTH], rtol=1e-9)
+        np.testing.assert_allclose(scaled_legs[base_rows.DEPTH], legs[base_rows.DEPTH], rtol=1e-9)
 
 
 @needs_golden
 def test_a_tighter_and_drier_end_never_lowers_the_score() -> None:
     """The volume after the last high made smaller, or the last low raised: at least the same score."""
     high, low, close, volume = case_bars("pos_3t")
-    before = scan((high, low, close, volume))[0][bases.SCORE, 0]
+    before = scan((high, low, close, volume))[0][base_rows.SCORE, 0]
     drier = volume.copy()
     drier[345:-1] *= 0.8
-    assert scan((high, low, close, drier))[0][bases.SCORE, 0] >= before
+    assert scan((high, low, close, drier))[0][base_rows.SCORE, 0] >= before
     tighter = low.copy()
     tighter[351] += 0.2 * (close[351] - low[351])
-    assert scan((high, tighter, close, volume))[0][bases.SCORE, 0] >= before
+    assert scan((high, tighter, close, volume))[0][base_rows.SCORE, 0] >= before
 
 
 def test_the_kernel_is_its_slow_twin_on_random_walks() -> None:
@@ -163,16 +163,16 @@ def agree_on_real(count: int, dates: int) -> int:
 @pytest.mark.long
 def test_chance_finds_few_bases() -> None:
     """At most 1.5 % of ten thousand random walks hold one on their last bar."""
-    found = sum(int((scan(walks(1_000, seed))[0][bases.LEG_COUNT] > 0).sum()) for seed in range(10))
+    found = sum(int((scan(walks(1_000, seed))[0][base_rows.LEG_COUNT] > 0).sum()) for seed in range(10))
     assert found <= CHANCE_MAX * 10_000
 
 
 def test_time_turned_round_is_another_market() -> None:
     """What contracts forwards expands backwards: hardly any base is one both ways."""
     bars = walks(WALKS, 3)
-    forwards = scan(bars)[0][bases.LEG_COUNT] > 0
+    forwards = scan(bars)[0][base_rows.LEG_COUNT] > 0
     turned = tuple(np.ascontiguousarray(field[::-1]) for field in bars)
-    backwards = scan(turned)[0][bases.LEG_COUNT] > 0  # type: ignore[arg-type]
+    backwards = scan(turned)[0][base_rows.LEG_COUNT] > 0  # type: ignore[arg-type]
     assert not (forwards & backwards).any()
 
 
@@ -208,12 +208,12 @@ def test_columns_do_not_disturb_each_other() -> None:
         field[np.arange(420)[:, None] < first] = np.nan
     ranks = np.full(37, np.nan)
     terms, legs = bases.scan(high, low, close, volume, first, ranks, DEFAULT_RULES)
-    assert terms[bases.EVALUABLE].tolist() == (420 - first >= bases.BARS_MIN).astype(float).tolist()
+    assert terms[base_rows.EVALUABLE].tolist() == (420 - first >= base_rows.BARS_MIN).astype(float).tolist()
     for lane in range(37):
         own = tuple(np.ascontiguousarray(field[first[lane] :, lane : lane + 1]) for field in (high, low, close, volume))
         alone, alone_legs = scan(own)  # type: ignore[arg-type]
         np.testing.assert_array_equal(alone[:, 0], terms[:, lane])
-        alone_legs[[bases.HIGH_AT, bases.LOW_AT]] += first[lane]
+        alone_legs[[base_rows.HIGH_AT, base_rows.LOW_AT]] += first[lane]
         np.testing.assert_array_equal(alone_legs[:, :, 0], legs[:, :, lane])
 
 
@@ -221,7 +221,7 @@ def test_a_rank_that_is_known_must_be_high() -> None:
     """With an RS rating below 70 there is no base; with one above, the score counts it."""
     bars = walks(WALKS, 7)
     bare, low, high = (scan(bars, rank)[0] for rank in (np.nan, 69.0, 99.0))
-    assert (low[bases.LEG_COUNT] == 0).all()
-    np.testing.assert_array_equal(high[bases.LEG_COUNT], bare[bases.LEG_COUNT])
-    held = bare[bases.LEG_COUNT] > 0
-    np.testing.assert_allclose(high[bases.SCORE, held], 0.85 * bare[bases.SCORE, held] + 15.0)
+    assert (low[base_rows.LEG_COUNT] == 0).all()
+    np.testing.assert_array_equal(high[base_rows.LEG_COUNT], bare[base_rows.LEG_COUNT])
+    held = bare[base_rows.LEG_COUNT] > 0
+    np.testing.assert_allclose(high[base_rows.SCORE, held], 0.85 * bare[base_rows.SCORE, held] + 15.0)

@@ -8,6 +8,8 @@ extremes    highest and lowest                            convergence  MACD
 spread      Bollinger bands                               strength     RSI
 stochastic  a close within its range                      ranges       average true range
 flow        volume added up by the close's direction      direction    ADX and its two lines
+bases       volatility contractions                       swings       a causal zigzag
+uptrend     the Trend Template's rules of price           base_rows    the rows of their results
 jit         how kernels are compiled                      lanes        many Symbols side by side
 """
 
@@ -18,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ralph.kernels import bases as bases
     from ralph.kernels import convergence as convergence
     from ralph.kernels import direction as direction
     from ralph.kernels import extremes as extremes

@@ -8,6 +8,69 @@ from __future__ import annotations
 
 import numpy as np
 
+from ralph.kernels.base_rows import (
+    ADVANCE,
+    ADVANCE_BARS,
+    ADVANCE_MIN,
+    BARS_DOWN,
+    BARS_MIN,
+    BARS_UP,
+    BASE_HIGH,
+    BREAKOUT,
+    BREAKOUT_VOLUME,
+    CONFIRMED,
+    COUNT_PART,
+    DAMAGE,
+    DAMAGE_BARS,
+    DAMAGE_HIGH,
+    DEPTH,
+    DRY_PART,
+    DRY_UP,
+    DRY_UP_3,
+    DRY_UP_MAX,
+    EVALUABLE,
+    EXTENDED,
+    EXTENDED_STATE,
+    FAILED,
+    FIRST_DEPTH_MAX,
+    FIRST_DEPTH_MIN,
+    FORMING,
+    HIGH,
+    HIGH_AT,
+    HIGH_CEILING,
+    HIGH_FLOOR,
+    LAST_DEPTH_MAX,
+    LEG_COUNT,
+    LEG_POINTS,
+    LEG_ROWS,
+    LEGS_MAX,
+    LENGTH,
+    LENGTH_MAX,
+    LENGTH_MIN,
+    LOW,
+    LOW_AT,
+    LOW_HOLDS,
+    NEAR,
+    NEAR_PART,
+    NEAR_PIVOT,
+    PIVOT,
+    POINTS,
+    QUALITY_BARS,
+    QUALITY_PART,
+    RANK_MIN,
+    RANK_PART,
+    SCORE,
+    SHRINK_MAX,
+    STATE,
+    STOP_LOW,
+    TERMS,
+    TIGHT_PART,
+    TURNED,
+    VOLUME_BARS,
+    VOLUME_MEAN,
+    VOLUME_SHARE,
+    VOLUME_SLOPE,
+)
 from ralph.kernels.jit import (
     COUNTS,
     CUBE_OUT,
@@ -36,36 +99,6 @@ from ralph.kernels.swings import (
     find_swings,
 )
 from ralph.kernels.uptrend import keeps_template
-
-BARS_MIN = 252  # with fewer a Symbol is not evaluable
-LEGS_MAX = 6
-VOLUME_BARS = 50  # of the volume's mean
-QUALITY_BARS = 10
-TURNED = 8  # columns gathered together: a cache line of each row
-
-# `rules`: the numbers a caller chooses.
-(
-    LENGTH_MIN, LENGTH_MAX, FIRST_DEPTH_MIN, FIRST_DEPTH_MAX, SHRINK_MAX, LAST_DEPTH_MAX, LOW_HOLDS,
-    HIGH_FLOOR, HIGH_CEILING, ADVANCE_MIN, ADVANCE_BARS, DAMAGE_BARS, DAMAGE_HIGH, DRY_UP_MAX,
-    BREAKOUT_VOLUME, NEAR, EXTENDED, RANK_MIN,
-) = range(18)  # fmt: skip
-RULES = 18
-
-# Rows of `legs` [LEG_ROWS, LEGS_MAX, symbols].
-HIGH_AT, HIGH, LOW_AT, LOW, DEPTH, BARS_DOWN, BARS_UP, VOLUME_MEAN, VOLUME_SHARE, VOLUME_SLOPE, CONFIRMED = range(11)
-LEG_ROWS = 11
-
-# Rows of `terms` [TERMS, symbols].
-(
-    LEG_COUNT, STATE, SCORE, PIVOT, BASE_HIGH, STOP_LOW, LENGTH, ADVANCE, DAMAGE, DRY_UP, DRY_UP_3,
-    TIGHT_PART, COUNT_PART, DRY_PART, NEAR_PART, RANK_PART, QUALITY_PART, EVALUABLE,
-) = range(18)  # fmt: skip
-TERMS = 18
-
-FORMING, NEAR_PIVOT, BREAKOUT, EXTENDED_STATE, FAILED = 1, 2, 3, 4, 5
-
-LEG_POINTS = np.array([0.0, 0.0, 0.6, 1.0, 1.0, 0.8, 0.6])  # by the number of contractions
-POINTS = np.array([25.0, 15.0, 20.0, 15.0, 15.0, 10.0])  # tight, count, dry, near, rank, quality
 
 
 @kernel(NUMBER, NUMBER)

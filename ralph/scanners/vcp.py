@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.kernels import bases
+from ralph import kernels
+from ralph.kernels import base_rows as rows
 from ralph.market.panel import View
 from ralph.scanners.component import Component, missing
 from ralph.scanners.day import MarketDay
@@ -47,12 +48,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 DEFAULT_RULES: FloatArray = np.array(msgspec.structs.astuple(Rules()), dtype=np.float64)
 
 _PARTS = (
-    ("tight", bases.TIGHT_PART, "contractions shrink to {:.0f}% of full marks", "수축 강도 {:.0f}%"),
-    ("count", bases.COUNT_PART, "number of contractions, {:.0f}% of full marks", "수축 횟수 {:.0f}%"),
-    ("dry", bases.DRY_PART, "volume dried up, {:.0f}% of full marks", "거래량 감소 {:.0f}%"),
-    ("near", bases.NEAR_PART, "nearness to the pivot, {:.0f}% of full marks", "피벗 근접도 {:.0f}%"),
-    ("rank", bases.RANK_PART, "RS rating, {:.0f}% of full marks", "RS 순위 {:.0f}%"),
-    ("quality", bases.QUALITY_PART, "quiet last days, {:.0f}% of full marks", "최근 봉의 안정도 {:.0f}%"),
+    ("tight", rows.TIGHT_PART, "contractions shrink to {:.0f}% of full marks", "수축 강도 {:.0f}%"),
+    ("count", rows.COUNT_PART, "number of contractions, {:.0f}% of full marks", "수축 횟수 {:.0f}%"),
+    ("dry", rows.DRY_PART, "volume dried up, {:.0f}% of full marks", "거래량 감소 {:.0f}%"),
+    ("near", rows.NEAR_PART, "nearness to the pivot, {:.0f}% of full marks", "피벗 근접도 {:.0f}%"),
+    ("rank", rows.RANK_PART, "RS rating, {:.0f}% of full marks", "RS 순위 {:.0f}%"),
+    ("quality", rows.QUALITY_PART, "quiet last days, {:.0f}% of full marks", "최근 봉의 안정도 {:.0f}%"),
 )
 
 
@@ -61,8 +62,8 @@ def find(day: MarketDay, rules: Rules | None = None) -> list[Setup]:
     fields = [np.take(day.view.field(name), day.columns, axis=1) for name in ("high", "low", "close", "volume")]
     limits = DEFAULT_RULES if rules is None else np.array(msgspec.structs.astuple(rules), dtype=np.float64)
     first = day.view.first[day.columns].astype(np.int32)
-    terms, legs = bases.scan(fields[0], fields[1], fields[2], fields[3], first, day.ranks, limits)
-    held = np.flatnonzero(terms[bases.LEG_COUNT] > 0)
+    terms, legs = kernels.bases.scan(fields[0], fields[1], fields[2], fields[3], first, day.ranks, limits)
+    held = np.flatnonzero(terms[rows.LEG_COUNT] > 0)
     found = [_setup(day.view, int(day.columns[lane]), terms[:, lane], legs[:, :, lane]) for lane in held]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
@@ -72,34 +73,34 @@ def _number(value: float) -> float | None:
 
 
 def _setup(view: View, column: int, terms: FloatArray, legs: FloatArray) -> Setup:
-    count = int(terms[bases.LEG_COUNT])
-    weeks = max(1, round(terms[bases.LENGTH] / SESSIONS_A_WEEK))
-    first, last = legs[bases.DEPTH, 0], legs[bases.DEPTH, count - 1]
+    count = int(terms[rows.LEG_COUNT])
+    weeks = max(1, round(terms[rows.LENGTH] / SESSIONS_A_WEEK))
+    first, last = legs[rows.DEPTH, 0], legs[rows.DEPTH, count - 1]
     listing = view.panel.listings[column]
     return Setup(
         symbol=listing.symbol,
         name=listing.name,
-        state=STATES[int(terms[bases.STATE])],
-        score=float(terms[bases.SCORE]),
-        pivot=float(terms[bases.PIVOT]),
-        stop=float(terms[bases.STOP_LOW]),
+        state=STATES[int(terms[rows.STATE])],
+        score=float(terms[rows.SCORE]),
+        pivot=float(terms[rows.PIVOT]),
+        stop=float(terms[rows.STOP_LOW]),
         footprint=f"{weeks}W {100 * first:.0f}/{100 * last:.0f} {count}T",
         contractions=tuple(_contraction(view, column, legs[:, leg]) for leg in range(count)),
         components=tuple(_components(terms)),
         values={
-            "base_high": float(terms[bases.BASE_HIGH]),
-            "length": float(terms[bases.LENGTH]),
-            "advance": float(terms[bases.ADVANCE]),
-            "damage": float(terms[bases.DAMAGE]),
-            "dry_up": float(terms[bases.DRY_UP]),
-            "dry_up_3": _number(terms[bases.DRY_UP_3]),
+            "base_high": float(terms[rows.BASE_HIGH]),
+            "length": float(terms[rows.LENGTH]),
+            "advance": float(terms[rows.ADVANCE]),
+            "damage": float(terms[rows.DAMAGE]),
+            "dry_up": float(terms[rows.DRY_UP]),
+            "dry_up_3": _number(terms[rows.DRY_UP_3]),
         },
     )
 
 
 def _components(terms: FloatArray) -> list[Component]:
     found = []
-    for (name, row, en, ko), maximum in zip(_PARTS, bases.POINTS, strict=True):
+    for (name, row, en, ko), maximum in zip(_PARTS, rows.POINTS, strict=True):
         share = float(terms[row])
         if np.isnan(share):
             found.append(missing(name, float(maximum), "no RS rating", "RS 순위 없음"))
@@ -119,19 +120,19 @@ def _components(terms: FloatArray) -> list[Component]:
 
 
 def _contraction(view: View, column: int, leg: FloatArray) -> Contraction:
-    up = _number(leg[bases.BARS_UP])
+    up = _number(leg[rows.BARS_UP])
     return Contraction(
-        high_on=view.day_of(column, int(leg[bases.HIGH_AT])),
-        high=float(leg[bases.HIGH]),
-        low_on=view.day_of(column, int(leg[bases.LOW_AT])),
-        low=float(leg[bases.LOW]),
-        depth=float(leg[bases.DEPTH]),
-        bars_down=int(leg[bases.BARS_DOWN]),
+        high_on=view.day_of(column, int(leg[rows.HIGH_AT])),
+        high=float(leg[rows.HIGH]),
+        low_on=view.day_of(column, int(leg[rows.LOW_AT])),
+        low=float(leg[rows.LOW]),
+        depth=float(leg[rows.DEPTH]),
+        bars_down=int(leg[rows.BARS_DOWN]),
         bars_up=None if up is None else int(up),
-        volume_mean=float(leg[bases.VOLUME_MEAN]),
-        volume_share=_number(leg[bases.VOLUME_SHARE]),
-        volume_slope=_number(leg[bases.VOLUME_SLOPE]),
-        confirmed=bool(leg[bases.CONFIRMED]),
+        volume_mean=float(leg[rows.VOLUME_MEAN]),
+        volume_share=_number(leg[rows.VOLUME_SHARE]),
+        volume_slope=_number(leg[rows.VOLUME_SLOPE]),
+        confirmed=bool(leg[rows.CONFIRMED]),
     )
 
 
