@@ -7,6 +7,8 @@ machine   runs a program of row operations down a Panel   live     the same for 
 rows      arithmetic                                      memory   operations that remember
 reading   windows, row by row                             spans    what is done with a window's rows
 turning   lines that follow a price and turn              opcodes  how a program is written down
+bases     volatility contractions                    swings   a causal zigzag
+uptrend   the Trend Template's rules of price        base_rows  the rows of their results
 jit       how kernels are compiled
 """
 
@@ -17,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ralph.kernels import bases as bases
     from ralph.kernels import live as live
     from ralph.kernels import machine as machine
     from ralph.kernels import rows as rows

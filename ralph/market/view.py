@@ -237,6 +237,12 @@ class View:
             self._fields[name] = found
         return found
 
+    def day_of(self, column: int, row: int) -> date:
+        """The Session of the bar that a column holds in a row of the fields."""
+        of_panel = self.panel.bar_count - self.height - int(self.shift[column]) + row
+        found: date = self.panel.sessions[np.flatnonzero(self.panel.rows[:, column] == of_panel)[0]].astype(object)
+        return found
+
     def flags(self) -> NDArray[np.uint8]:
         """`Flag` bits [height, symbols], aligned as the fields are."""
         if self._flags is None:
