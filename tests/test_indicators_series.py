@@ -24,7 +24,8 @@ def bars() -> Bars:
     """Sixty bars."""
     random = np.random.default_rng(1)
     close = 1_000 + np.cumsum(random.normal(0, 10, 60))
-    return {"open": close - 1, "high": close + 5, "low": close - 5, "close": close, "volume": np.arange(60.0) + 1}
+    bars = {"open": close - 1, "high": close + 5, "low": close - 5, "close": close, "volume": np.arange(60.0) + 1}
+    return {**bars, "session": np.arange(60.0) // 13}
 
 
 def test_the_first_twelve_are_there() -> None:
@@ -45,7 +46,8 @@ def test_an_indicator_says_what_it_is() -> None:
     for indicator in indicators.load().values():
         assert indicator.en.isascii()
         assert not indicator.ko.isascii()
-        assert indicator.unit in {"price", "volume", "percent", "ratio", "number"}
+        units = {"price", "volume", "percent", "ratio", "number", "price_volume", "price_squared_per_volume"}
+        assert {indicator.unit_of(output) for output in indicator.outputs} <= units
         assert indicator.formula_source
         assert ("source" in indicator.inputs) == (indicator.source is not None)
         for text in (indicator.en, indicator.ko, indicator.formula_source):
