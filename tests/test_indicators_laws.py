@@ -21,8 +21,8 @@ PRICES_IN = {"price": 1, "price_volume": 1, "price_squared_per_volume": 2}
 SIZES = {"price": 1e4, "percent": 100.0, "volume": 1e8, "price_volume": 1e10, "price_squared_per_volume": 1e6}
 UNSCALED = ("volume", "index_close", "session")
 PERIOD_DRAWN_MAX = 9  # so that every filter is warm well within the bars drawn
-MAY_BE_MISSING = {"stochrsi", "up_down_volume", "volume_zscore"}
-"""Later too, where short windows hold nothing to divide by: an RSI that stands still at its end, no falling bar, equal volumes."""
+MAY_BE_MISSING = {"bb", "stochrsi", "up_down_volume", "volume_zscore"}
+"""Later too, where short windows hold nothing to divide by: an RSI that stands still, no falling bar, one width."""
 few = settings(max_examples=25)
 
 
