@@ -188,4 +188,7 @@ def _busiest(low: Window, high: Window, weight: Window, bins: int) -> float:
                 left, right = bottom + bin_ * step, bottom + (bin_ + 1) * step
                 share = (min(other, right) - max(one, left)) / (other - one)
             falls[bin_] += heavy * share
-    return bottom + (falls.index(max(falls)) + 0.5) * step
+    most = 0
+    for bin_, heavy in enumerate(falls):
+        most = bin_ if heavy > falls[most] * (1 + 1e-9) else most
+    return bottom + (most + 0.5) * step

@@ -21,6 +21,8 @@ PRICES_IN = {"price": 1, "price_volume": 1, "price_squared_per_volume": 2}
 SIZES = {"price": 1e4, "percent": 100.0, "volume": 1e8, "price_volume": 1e10, "price_squared_per_volume": 1e6}
 UNSCALED = ("volume", "index_close", "session")
 PERIOD_DRAWN_MAX = 9  # so that every filter is warm well within the bars drawn
+MAY_BE_MISSING = {"bb", "stochrsi", "up_down_volume", "volume_zscore"}
+"""Later too, where short windows hold nothing to divide by: an RSI that stands still, no falling bar, one width."""
 few = settings(max_examples=25)
 
 
@@ -125,7 +127,10 @@ def test_the_first_value_is_where_it_is_said_to_be(indicator: Indicator, data: s
     for lane, begin in enumerate(market.first):
         outputs = indicator.series(column(inputs, lane, begin), mode, params)
         for name, values in outputs.items():
-            np.testing.assert_array_equal(np.isnan(values), np.arange(values.size) < first[name], err_msg=name)
+            early = np.arange(values.size) < first[name]
+            assert np.isnan(values[early]).all(), name
+            if indicator.name not in MAY_BE_MISSING:
+                np.testing.assert_array_equal(np.isnan(values), early, err_msg=name)
 
 
 @law

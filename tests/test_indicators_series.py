@@ -65,8 +65,8 @@ def test_missing_bars_and_halts_are_stepped_over(bars: Bars, hole: str) -> None:
         for name in ("open", "high", "low", "volume"):
             bars[name][gone] = 0.0
     for name in indicators.load():
-        found = indicators.series(name, **bars, index_close=bars["close"])
-        expected = indicators.series(name, **compact, index_close=compact["close"])
+        found = indicators.series(name, **bars, index_close=bars["close"], session=np.floor(np.arange(60.0) / 7))
+        expected = indicators.series(name, **compact, index_close=compact["close"], session=np.floor(kept / 7))
         for output, values in found.items():
             assert np.isnan(values[gone]).all()
             np.testing.assert_array_equal(values[kept], expected[output])
@@ -95,7 +95,7 @@ def test_no_bars_are_no_error(bars: Bars, size: int) -> None:
     """Results are as long as the input, however short."""
     few = {name: values[:size] for name, values in bars.items()}
     for name in indicators.load():
-        for values in indicators.series(name, **few, index_close=few["close"]).values():
+        for values in indicators.series(name, **few, index_close=few["close"], session=few["close"]).values():
             assert values.shape == (size,)
 
 

@@ -20,7 +20,7 @@ STOCHRSI = Indicator(
     category="momentum",
     en="Where the RSI stands in its own recent range, 0 to 100, smoothed (k), and smoothed again (d)",
     ko="최근 범위에서 RSI의 위치, 0에서 100, 한 번(k)과 두 번(d) 평균",
-    params=(Param("rsi_period", 14), Param(PERIOD, 14), Param("smooth_k", 3), Param("smooth_d", 3)),
+    params=(Param("rsi_period", 14), Param(PERIOD, 14, low=2), Param("smooth_k", 3), Param("smooth_d", 3)),
     outputs=("k", "d", "raw"),
     unit="percent",
     formula_source="Chande and Kroll 1994: 100 (RSI - lowest) / (highest - lowest), its mean, and the mean of that",

@@ -7,6 +7,7 @@ from functools import reduce
 from operator import add
 
 from ralph.indicators import rating_components as components
+from ralph.indicators.formulas import only_with
 from ralph.indicators.indicator import Indicator, Mode, Param, Params, Preset, Terms
 from ralph.indicators.terms import Term, known, otherwise
 
@@ -23,10 +24,11 @@ def define(mode: Mode, params: Params) -> Terms:
     """The components are Pine's in both modes: a rating never mixes seeds."""
     before_2024 = params["rules"] == RULE_SETS[1]
     scores = components.averages(before_2024) | components.oscillators(before_2024)
-    averages = _mean(scores[name] for name in AVERAGES)
-    oscillators = _mean(scores[name] for name in OSCILLATORS)
-    # One group alone stands for both; the mean of the two is not the mean of all components.
-    together = (otherwise(averages, oscillators) + otherwise(oscillators, averages)) / 2.0
+    # The gates are the first components there are of each group, and are there from then on.
+    averages = only_with(scores["sma10"], _mean(scores[name] for name in AVERAGES))
+    oscillators = only_with(scores["mom"], _mean(scores[name] for name in OSCILLATORS))
+    # The averages alone stand for both at first; the mean of the two is not the mean of all components.
+    together = (averages + otherwise(oscillators, averages)) / 2.0
     return {"all": together, "ma": averages, "oscillators": oscillators, **scores}
 
 

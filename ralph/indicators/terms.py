@@ -234,7 +234,7 @@ def share_below(value: Term, period: int) -> Term:
 
 def busiest_price(low: Term, high: Term, weight: Term, period: int, bins: int) -> Term:
     """Middle of that of `bins` equal price bins between their lowest low and highest high to which most weight falls,
-    each bar's weight spread evenly over its own range; of equals the lowest bin."""
+    each bar's weight spread evenly over its own range; of bins equal but for rounding the lowest."""
     return Term("busiest_price", (low, high, weight), (period, bins))
 
 

@@ -16,7 +16,7 @@ VOLUME_ZSCORE = Indicator(
     category="volume",
     en="Distance of the volume from its mean in standard deviations; not defined where it does not vary",
     ko="거래량이 평균에서 벗어난 정도(표준편차 단위); 변동이 없으면 없음",
-    params=(Param(PERIOD, 20),),
+    params=(Param(PERIOD, 20, low=2),),
     outputs=("volume_zscore",),
     unit="number",
     formula_source="(x - mean) / population standard deviation of n values, this one included",

@@ -16,7 +16,7 @@ ZSCORE = Indicator(
     category="volatility",
     en="Distance from the mean in standard deviations; not defined where nothing varies",
     ko="평균에서 벗어난 정도(표준편차 단위); 변동이 없으면 없음",
-    params=(Param(PERIOD, 20),),
+    params=(Param(PERIOD, 20, low=2),),
     outputs=("zscore",),
     unit="number",
     formula_source="(x - mean) / population standard deviation of n values, this one included",

@@ -147,6 +147,6 @@ def busiest(low: FloatArray, high: FloatArray, weight: FloatArray, bins: int, fa
             falls[place] += weight[bar] * (1.0 if length == 0.0 else (right - left) / length)
     most = 0
     for place in range(1, bins):
-        if falls[place] > falls[most]:
+        if falls[place] > falls[most] * (1.0 + 1e-9):  # what is heavier by rounding only is not heavier
             most = place
     return float(bottom + (most + 0.5) * step)
