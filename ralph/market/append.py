@@ -45,7 +45,7 @@ def append(panel: Panel, bars: BarColumns, *, data_version: str) -> Panel:
         capital=panel.capital.moved(growth.kept),
         raw=Raw.none(growth.height),
     )
-    if panel.actions:
+    if panel.actions and growth.height:  # without a single trade there is nothing to adjust
         grown = replace(grown, raw=_readjust(panel, grown, growth.kept[panel.raw.columns]))
     for field in grown.fields.values():
         frozen(field)
