@@ -26,6 +26,7 @@ from ralph.embedded.home import Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import Misconfigured, RalphError
 from ralph.jobs.demo import fill_demo
+from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
 from ralph.market.panel import Panel
 from ralph.store.cache import Cache
@@ -132,6 +133,7 @@ class Application:
         self._cache = Cache()
         self._markets = Markets(self._database, PanelStore(home.path / "panel"), self._on_panel)
         self._screening = Screening(self._database, self._markets, self._kernels, self._metrics.screen_seconds.observe)
+        self._scanning = Scanning(self._markets, self._screening, self._kernels)
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
         self._tasks: list[asyncio.Task[None]] = []
@@ -147,6 +149,7 @@ class Application:
             database=self._database,
             markets=self._markets,
             screening=self._screening,
+            scanning=self._scanning,
             kernels=self._kernels,
             metrics=self._metrics,
             calendar=self._calendar,

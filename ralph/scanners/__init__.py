@@ -3,6 +3,8 @@
 scanner       what a scanner is                     day        a market as of a Session, as scanners look at it
 setup         what they return                      component  the named parts of a score
 running       a scanner over a Universe             vcp        volatility contraction bases
+around        the whole market around it            weather    gate and breadth as answers
+cards         what a scanner says of itself
 checks        seven checks of day-trading           daily      scans by one number of a daily bar
 closing_bet   strong closes to hold over night      money      smart money, from investor flows
 gate          the market gate                       breadth    how many Symbols rise, and where they stand
