@@ -17,7 +17,7 @@ from typing import Protocol
 
 import uvicorn
 
-from ralph import __version__, indicators
+from ralph import __version__, indicators, scanners
 from ralph.api.access import Access
 from ralph.api.health import Vitals
 from ralph.api.server import Parts, create
@@ -182,7 +182,7 @@ class Application:
     async def _start(self, http: _HttpServer, url: str) -> None:
         await http.listening.wait()  # whoever asks whether we live is answered before all else
         # The kernels compile or load in their thread while the servers start.
-        warming = asyncio.get_running_loop().run_in_executor(self._kernels, indicators.warm_up)
+        warming = asyncio.get_running_loop().run_in_executor(self._kernels, _warm_up)
         database_url, redis_url = self._config.database_url, self._config.redis_url
         if database_url is None or redis_url is None:
             with _timed() as took:
@@ -279,6 +279,11 @@ def address(listener: socket.socket) -> str:
     """host:port of a bound socket, as it stands in a URL."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _warm_up() -> None:
+    indicators.warm_up()
+    scanners.warm_up()
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ from ralph.scanners.running import run as run_scan
 from ralph.scanners.weather import BreadthAnswer, GateAnswer
 from ralph.store.lists import is_list
 
+PARAMS_SHOWN = 3  # in the table; --json has all with their ranges
+
 
 class ScanGroup(click.Group):
     """A group that takes anything but the name of a command for a scanner."""
@@ -136,10 +138,11 @@ def scan_ls_command(as_json: bool) -> None:
     if as_json:
         print_json(cards)
         return
-    rows = [
-        (each.name, each.en, each.ko, ", ".join(f"{param.name}={param.default:g}" for param in each.params))
-        for each in cards
-    ]
+    rows = []
+    for each in cards:
+        params = [f"{param.name}={param.default:g}" for param in each.params]
+        more = ", …" if len(params) > PARAMS_SHOWN else ""
+        rows.append((each.name, each.en, each.ko, ", ".join(params[:PARAMS_SHOWN]) + more))
     print_table(("scanner", "what it finds", "설명", "parameters"), rows)
 
 

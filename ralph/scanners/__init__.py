@@ -16,11 +16,14 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-from ralph import catalog
+import numpy as np
+
+from ralph import catalog, kernels
 from ralph.errors import NotFound
+from ralph.scanners import vcp
 from ralph.scanners.scanner import Scanner
 
-__all__ = ["find", "load"]
+__all__ = ["find", "load", "warm_up"]
 
 
 @cache
@@ -37,3 +40,9 @@ def find(name: str) -> Scanner:
     near = catalog.nearest(name, list(known))
     hint = f": did you mean {near!r}?" if near else f"; there are {', '.join(known)}"
     raise NotFound(f"there is no scanner {name!r}{hint}", field="name", accepted=near or ", ".join(known))
+
+
+def warm_up() -> None:
+    """Compile the kernel of bases, or load it from the cache: for a thread, before a scan."""
+    bars = np.ones((1, 1))
+    kernels.bases.scan(bars, bars, bars, bars, np.zeros(1, np.int32), np.full(1, np.nan), vcp.DEFAULT_RULES)

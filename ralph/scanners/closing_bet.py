@@ -62,18 +62,16 @@ class Day:
         return change
 
 
-def candidates(day: Day, eligible: BoolArray, chosen: Chosen) -> BoolArray:
-    """Symbols within the limits of price, traded value and change; `eligible`: common stocks in good standing."""
-    low, high = (chosen[name] - TIE for name in ("change_min", "change_max"))
-    price, value, change = day.close[-1], day.value[-1], day.change
+def candidates(today: tuple[FloatArray, FloatArray, FloatArray], eligible: BoolArray, chosen: Chosen) -> BoolArray:
+    """Symbols within the limits of price and traded value in won and of the change, a ratio, [symbols] each.
+
+    `eligible`: common stocks in good standing.
+    """
+    price, value, change = today
     with np.errstate(invalid="ignore"):
-        inside = (
-            (price >= chosen["price_min"])
-            & (price <= chosen["price_max"])
-            & (change >= low)
-            & (change <= high + 2 * TIE)
-        )
-        kept: BoolArray = eligible & inside & (value >= chosen["value_min"])
+        inside = (price >= chosen["price_min"]) & (price <= chosen["price_max"]) & (value >= chosen["value_min"])
+        moved = (change >= chosen["change_min"] - TIE) & (change <= chosen["change_max"] + TIE)
+        kept: BoolArray = eligible & inside & moved
     return kept
 
 
@@ -192,10 +190,14 @@ def of_market(day: MarketDay) -> Day:
 
 def find(day: MarketDay, chosen: Chosen) -> list[Setup]:
     """The day's candidates with their points, as a share of those that can be reached."""
-    measured = of_market(day)
     on_konex = day.view.panel.roster.on_market("KONEX", day.view.on)[day.columns]
-    kept = candidates(measured, day.is_common & day.is_normal & ~on_konex, chosen)
-    found = [_setup(day, measured, int(lane)) for lane in np.flatnonzero(kept)]
+    price, value = day.tail("close", 1)[0], day.tail("value", 1)[0]
+    kept = candidates((price, value, day.change), day.is_common & day.is_normal & ~on_konex, chosen)
+    universe = np.zeros(day.view.traded.size, dtype=np.bool_)
+    universe[day.columns[kept]] = True
+    few = MarketDay(day.view, universe, day.around)
+    measured = of_market(few)
+    found = [_setup(few, measured, lane) for lane in range(few.size)]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
 
