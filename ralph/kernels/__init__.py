@@ -8,7 +8,8 @@ rows      arithmetic                                      memory   operations th
 reading   windows, row by row                             spans    what is done with a window's rows
 turning   lines that follow a price and turn              opcodes  how a program is written down
 bases     volatility contractions                    swings   a causal zigzag
-uptrend   the Trend Template's rules of price        base_rows  the rows of their results
+legs      what is told of each contraction           uptrend  the Trend Template's rules of price
+base_rows the rows of their results
 jit       how kernels are compiled
 """
 

@@ -12,13 +12,10 @@ from ralph.kernels.base_rows import (
     ADVANCE,
     ADVANCE_BARS,
     ADVANCE_MIN,
-    BARS_DOWN,
     BARS_MIN,
-    BARS_UP,
     BASE_HIGH,
     BREAKOUT,
     BREAKOUT_VOLUME,
-    CONFIRMED,
     COUNT_PART,
     DAMAGE,
     DAMAGE_BARS,
@@ -67,12 +64,8 @@ from ralph.kernels.base_rows import (
     TIGHT_PART,
     TURNED,
     VOLUME_BARS,
-    VOLUME_MEAN,
-    VOLUME_SHARE,
-    VOLUME_SLOPE,
 )
 from ralph.kernels.jit import (
-    COUNTS,
     CUBE_OUT,
     NUMBER,
     PANEL,
@@ -82,17 +75,12 @@ from ralph.kernels.jit import (
     SERIES_OUT,
     VOID,
     WHOLE,
-    CountArray,
     FloatArray,
     IntArray,
     kernel,
 )
+from ralph.kernels.legs import copy_legs, describe_legs, mean_of, newest_legs
 from ralph.kernels.swings import (
-    AT,
-    COUNT,
-    EXTREME_AT,
-    IS_HIGH,
-    PRICE,
     STATE_SIZE,
     SWING_ROWS,
     average_range,
@@ -104,31 +92,6 @@ from ralph.kernels.uptrend import keeps_template
 @kernel(NUMBER, NUMBER)
 def _unit(value: float) -> float:
     return min(max(value, 0.0), 1.0)
-
-
-@kernel(NUMBER, SERIES, WHOLE, WHOLE)
-def mean_of(values: FloatArray, begin: int, end: int) -> float:
-    """The mean of values[begin:end]; NaN where that begins before the first or is empty."""
-    if begin < 0 or end <= begin:
-        return np.nan
-    total = 0.0
-    for bar in range(begin, end):
-        total += values[bar]
-    return total / (end - begin)
-
-
-@kernel(NUMBER, SERIES, WHOLE, WHOLE)
-def _volume_slope(volume: FloatArray, begin: int, end: int) -> float:
-    """Theil-Sen slope of ln volume a bar over volume[begin:end]: the median of all pairs; NaN with fewer than two."""
-    slopes = np.empty((end - begin) * (end - begin) // 2)
-    count = 0
-    for later in range(begin + 1, end):
-        for earlier in range(begin, later):
-            if volume[later] > 0.0 and volume[earlier] > 0.0:
-                slopes[count] = (np.log(volume[later]) - np.log(volume[earlier])) / (later - earlier)
-                count += 1
-    middle: float = np.median(slopes[:count]) if count else np.nan
-    return middle
 
 
 @kernel(NUMBER, SERIES, SERIES, WHOLE, SERIES)
@@ -151,31 +114,6 @@ def _advance(high: FloatArray, low: FloatArray, at: int, rules: FloatArray) -> f
         bottom = min(bottom, low[bar])
     share: float = high[at] / bottom - 1.0
     return share
-
-
-@kernel(WHOLE, PANEL, SERIES, SERIES, COUNTS, PANEL_OUT)
-def _newest_legs(found: FloatArray, high: FloatArray, low: FloatArray, state: CountArray, legs: FloatArray) -> int:
-    """The newest contractions, oldest first, HIGH_AT to DEPTH and CONFIRMED into `legs` [LEG_ROWS, LEGS_MAX]."""
-    count = int(state[COUNT])
-    pairs = 0
-    for place in range(count):
-        pairs += found[IS_HIGH, place] == 1.0
-    skipped = max(0, pairs - LEGS_MAX)
-    leg = -skipped
-    for place in range(count):
-        if found[IS_HIGH, place] != 1.0:
-            continue
-        if leg >= 0:
-            closed = place + 1 < count
-            low_at = int(found[AT, place + 1]) if closed else int(state[EXTREME_AT])
-            legs[HIGH_AT, leg] = found[AT, place]
-            legs[HIGH, leg] = found[PRICE, place]
-            legs[LOW_AT, leg] = low_at
-            legs[LOW, leg] = low[low_at]
-            legs[DEPTH, leg] = 1.0 - low[low_at] / found[PRICE, place]
-            legs[CONFIRMED, leg] = 1.0 if closed else 0.0
-        leg += 1
-    return pairs - skipped
 
 
 @kernel(WHOLE, PANEL, WHOLE, WHOLE, WHOLE, SERIES)
@@ -278,20 +216,6 @@ def _score(legs: FloatArray, count: int, close: float, rank: float, terms: Float
     terms[SCORE] = 100.0 * points / reachable
 
 
-@kernel(VOID, SERIES, PANEL, WHOLE, PANEL_OUT)
-def _describe_legs(volume: FloatArray, found: FloatArray, count: int, legs: FloatArray) -> None:
-    """Durations and volumes of a base's legs [LEG_ROWS, LEGS_MAX], the first `count` of them."""
-    for leg in range(count):
-        high_at, low_at = int(found[HIGH_AT, leg]), int(found[LOW_AT, leg])
-        legs[:, leg] = found[:, leg]
-        legs[BARS_DOWN, leg] = low_at - high_at
-        later = found[HIGH_AT, leg + 1] if leg + 1 < count else np.nan
-        legs[BARS_UP, leg] = later - low_at
-        legs[VOLUME_MEAN, leg] = mean_of(volume, high_at + 1, low_at + 1)
-        legs[VOLUME_SHARE, leg] = legs[VOLUME_MEAN, leg] / mean_of(volume, high_at - VOLUME_BARS + 1, high_at + 1)
-        legs[VOLUME_SLOPE, leg] = _volume_slope(volume, high_at + 1, low_at + 1)
-
-
 @kernel(VOID, SERIES, SERIES, SERIES, SERIES, NUMBER, SERIES, SERIES_OUT, PANEL_OUT)
 def _scan_one(
     high: FloatArray,
@@ -305,21 +229,25 @@ def _scan_one(
 ) -> None:
     """One Symbol with enough bars."""
     terms[EVALUABLE] = 1.0
+    if (rank == rank and rank < rules[RANK_MIN]) or not keeps_template(high, low, close):
+        return  # most Symbols, and the cheapest rule
     mean_range = np.empty(close.size)
     average_range(high, low, close, mean_range)
     found = np.empty((SWING_ROWS, close.size + 1))
     state = np.zeros(STATE_SIZE, dtype=np.int64)
     find_swings(high, low, close, mean_range, found, state)
     newest = np.empty((LEG_ROWS, LEGS_MAX))
-    newest[:] = np.nan
-    count = _newest_legs(found, high, low, state, newest)
+    newest.fill(np.nan)
+    count = newest_legs(found, high, low, state, newest)
     begin = _find_base(high, low, volume, newest, count, rules, terms)
-    if begin < 0 or (rank == rank and rank < rules[RANK_MIN]) or not keeps_template(high, low, close):
-        terms[ADVANCE : DRY_UP_3 + 1] = np.nan
+    if begin < 0:
+        for row in range(ADVANCE, DRY_UP_3 + 1):
+            terms[row] = np.nan
         return
-    base = newest[:, begin:count].copy()
+    base = np.empty((LEG_ROWS, LEGS_MAX))
+    copy_legs(newest, begin, count, base)
     held = count - begin
-    _describe_legs(volume, base, held, legs)
+    describe_legs(volume, base, held, legs)
     terms[LEG_COUNT] = held
     terms[PIVOT] = base[HIGH, held - 1]
     terms[BASE_HIGH] = base[HIGH, 0]
@@ -362,18 +290,20 @@ def _scan(
     for lane in range(width):
         if lane % TURNED == 0:
             _turn(high, low, close, volume, lane, bars)
-        own[:] = np.nan
-        own_legs[:] = np.nan
+        own.fill(np.nan)
+        own_legs.fill(np.nan)
         own[LEG_COUNT] = own[STATE] = own[EVALUABLE] = 0.0
         begin = first[lane]
         if height - begin >= BARS_MIN:
             one = bars[lane % TURNED]
             series = one[0, begin:], one[1, begin:], one[2, begin:], one[3, begin:]
             _scan_one(series[0], series[1], series[2], series[3], ranks[lane], rules, own, own_legs)
-            own_legs[HIGH_AT] += begin
-            own_legs[LOW_AT] += begin
-        terms[:, lane] = own
-        legs[:, :, lane] = own_legs
+        for row in range(TERMS):
+            terms[row, lane] = own[row]
+        for row in range(LEG_ROWS):
+            for leg in range(LEGS_MAX):
+                above = begin if row in (HIGH_AT, LOW_AT) else 0  # bars are counted from the Panel's first row
+                legs[row, leg, lane] = own_legs[row, leg] + above
 
 
 def scan(
