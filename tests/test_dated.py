@@ -95,6 +95,31 @@ async def test_flows_in_won_and_in_shares_come_together_and_twice_changes_nothin
 
 
 @pytest.mark.anyio
+async def test_rows_that_only_continue_are_stored_as_those_that_are_merged(
+    connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """ "demo" has the newest row first, so that the older ones are merged."""
+    older = read(tmp_path, "shares", "symbol,date,shares\nA,2026-01-05,5\nA,2026-01-06,6\nB,2026-01-07,7\n")
+    newer = read(tmp_path, "shares", "symbol,date,shares\nA,2026-01-08,8\nB,2026-01-08,9\nC,2026-01-02,1\n")
+    for file, workspace in ((older, "main"), (newer, "main"), (newer, "demo"), (older, "demo")):
+        report = await import_dated(connection, workspace, file)
+        assert (report.stored, report.updated, report.unchanged) == (3, 0, 0)
+        again = await import_dated(connection, workspace, file)
+        assert (again.stored, again.updated, again.unchanged) == (0, 0, 3)
+    rows = await connection.fetch("""
+          SELECT workspace_id, code, session_on, shares, market_cap::text, source_id
+            FROM symbol_shares
+            JOIN symbols ON id = symbol_id
+        ORDER BY workspace_id, code, session_on
+    """)
+    stored = [tuple(row)[1:] for row in rows]
+    assert stored[:6] == stored[6:]
+    assert [row[2] for row in stored[:6]] == [5, 6, 8, 7, 9, 1]
+    first = await connection.fetch("SELECT min(since) FROM workspace_changes GROUP BY workspace_id")
+    assert [row["min"] for row in first] == [date(2026, 1, 2)] * 2
+
+
+@pytest.mark.anyio
 async def test_index_bars_are_kept_by_index_and_need_a_close_only(
     connection: asyncpg.Connection, tmp_path: Path
 ) -> None:

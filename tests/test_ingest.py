@@ -160,6 +160,19 @@ async def test_a_dry_run_says_what_would_happen_and_stores_nothing(connection: a
     assert counts(await import_bars(connection, "main", bars)) == counts(dry)
 
 
+async def test_bars_that_only_continue_are_stored_as_those_that_are_compared(connection: asyncpg.Connection) -> None:
+    """What is said of them, too; "demo" has its newest bar first, so that the others are merged."""
+    older, newer = file_of(*(bar for bar in HISTORY if bar[1] < 4)), file_of(*(bar for bar in HISTORY if bar[1] >= 4))
+    dry = await import_bars(connection, "main", older, dry_run=True)
+    assert await stored(connection) == []
+    for bars, workspace in ((older, "main"), (newer, "main"), (newer, "demo"), (older, "demo")):
+        report = await import_bars(connection, workspace, bars)
+        assert workspace == "demo" or bars is newer or (counts(report), report.flags) == (counts(dry), dry.flags)
+    both = await stored(connection), await marked(connection)
+    assert len(both[0]) == 2 * len(HISTORY)
+    assert all(each == sorted(each[::2] * 2) for each in (sorted(rows) for rows in both))
+
+
 async def test_raw_prices_are_marked_and_it_is_said(connection: asyncpg.Connection) -> None:
     bars = file_of(("A", 0, 100, 5))
     report = await import_bars(connection, "main", bars, adjusted=False)
@@ -186,9 +199,13 @@ async def test_a_file_whose_rows_are_all_rejected_is_listed_and_changes_nothing(
     assert await load_rejects(connection, report.run_id, after_line=29, limit=5) == list(rejects[-2:])
 
 
-async def lose(database_url: str, phase: str, lost: str) -> None:
-    """Imports over a connection that is lost in a phase: by this process, or by the server."""
+async def lose(database_url: str, phase: str, lost: str, known: int) -> None:
+    """Imports 3 bars, of which some are known, over a connection that is lost in a phase: by this process, or by the
+    server."""
     victim = await asyncpg.connect(database_url)
+    if known:
+        await import_bars(victim, "main", file_of(*(("A", day, 99.0, 5.0) for day in range(known))))
+    before = await stored(victim)
     bars = file_of(*(("A", day, 100.0, 5.0) for day in range(3)))
     kill = "SELECT pg_terminate_backend($1, 5000)"
 
@@ -209,17 +226,19 @@ async def lose(database_url: str, phase: str, lost: str) -> None:
         await import_bars(victim, "main", bars, progress=cut)
     victim.terminate()
     opened = await asyncpg.connect(database_url)
-    assert await stored(opened) == []
-    assert await list_imports(opened, "main") == []
-    assert counts(await import_bars(opened, "main", bars)) == (3, 0, 0, 0, 0)
+    assert await stored(opened) == before
+    assert len(await list_imports(opened, "main")) == bool(known)
+    assert counts(await import_bars(opened, "main", bars)) == (3 - known, known, 0, 0, 0)
     await opened.close()
 
 
-@pytest.mark.parametrize("phase", ["wait", "copy", "compare", "store"])
+@pytest.mark.parametrize(
+    ("phase", "known"), [("wait", 0), ("copy", 0), ("store", 0), ("copy", 1), ("compare", 1), ("store", 1)]
+)
 @pytest.mark.parametrize("lost", ["client", "server"])
-def test_a_connection_lost_in_the_middle_leaves_nothing(database_url: str, phase: str, lost: str) -> None:
+def test_a_connection_lost_in_the_middle_leaves_nothing(database_url: str, phase: str, lost: str, known: int) -> None:
     """On a loop of its own: asyncpg leaves a future behind when a COPY loses its connection, which asyncio logs."""
-    asyncio.run(lose(database_url, phase, lost))
+    asyncio.run(lose(database_url, phase, lost, known))
 
 
 async def test_imports_at_once_wait_for_each_other_and_nothing_is_doubled(database_url: str) -> None:

@@ -21,6 +21,7 @@ from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel
 from ralph.market.rules import simulated_bars
 from ralph.simulator.market import simulate
 from ralph.store import panels as panels_module
+from ralph.store import settling
 from ralph.store.bars import load_unsorted
 from ralph.store.database import Database
 from ralph.store.ingest import import_bars
@@ -131,6 +132,33 @@ async def test_a_torn_or_foreign_cache_is_rebuilt(
     for _ in range(2):
         assert_same(await PanelStore(tmp_path).load(connection, "demo"), build_panel(market))
     assert rebuilds == ["demo", "demo"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "counts"), [(b"!" + b"0" * 36, True), (b"?" + b"0" * 36, False), (b"?", False), (b"", False)]
+)
+async def test_what_a_power_cut_can_have_torn_is_rebuilt(
+    connection: asyncpg.Connection, tmp_path: Path, rebuilds: list[str], mark: bytes, counts: bool
+) -> None:
+    """The mark of another boot counts only where the files were on the disk before."""
+    await PanelStore(tmp_path).load(connection, "demo")
+    await on_the_disk(tmp_path / "demo" / "1")
+    (tmp_path / "demo" / "1" / "boot").write_bytes(mark)
+    await PanelStore(tmp_path).load(connection, "demo")
+    assert rebuilds == ["demo"] * (1 if counts else 2)
+
+
+async def on_the_disk(folder: Path) -> None:
+    while not (folder / "boot").read_bytes().startswith(b"!"):
+        await asyncio.sleep(0.01)
+
+
+async def test_without_boots_to_tell_apart_the_disk_is_waited_for(
+    connection: asyncpg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "_boot", lambda: b"")
+    await PanelStore(tmp_path).load(connection, "demo")
+    assert (tmp_path / "demo" / "1" / "boot").read_bytes() == b"!"
 
 
 async def test_what_a_dead_process_left_is_swept(connection: asyncpg.Connection, tmp_path: Path) -> None:

@@ -10,14 +10,20 @@ from ralph.market.columns import BarColumns
 from ralph.market.proposals import changed_bases
 from ralph.store.imports import STATEMENT_S
 
-# The bars are staged: what an earlier file said about their days is replaced.
+# Bars that replace others are staged: what an earlier file said about their days is forgotten.
 _FORGET = """
     DELETE FROM base_prices b
           USING staged s
           WHERE b.symbol_id = s.symbol_id AND b.session_on = s.session_on
 """
 
-_STORE = "INSERT INTO base_prices SELECT * FROM unnest($1::integer[], $2::date[], $3::double precision[])"
+_STORE = """
+    INSERT INTO base_prices (symbol_id, session_on, price)
+         SELECT *
+           FROM unnest($1::integer[], $2::date[], $3::double precision[])
+    ON CONFLICT (symbol_id, session_on)
+      DO UPDATE SET price = EXCLUDED.price
+"""
 
 _LOAD = """
   SELECT s.code, b.session_on, b.price

@@ -1,12 +1,12 @@
 """Flows and index closes of a workspace: read from Postgres once for each version of them, then memory-mapped.
 
-folder/beside/    one .npy a column, and manifest.json, written last; the Panel cache's lock is held meanwhile
+folder/beside/    one .npy a column, the mark of `settling`, and manifest.json, written last; the Panel cache's lock is
+                  held meanwhile
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from ralph.errors import Misconfigured
 from ralph.market.beside import FLOW_FIELDS, Beside
 from ralph.market.symbol import Symbol
+from ralph.store.settling import is_believable, mark_written, settle
 from ralph.store.wire import fetch_columns
 
 FOLDER = "beside"
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "manifest.json"
 _NONE = "0"
 _SYMBOLS_AT_ONCE = 256  # of ten years each: 50 MB of raw rows
@@ -81,7 +82,7 @@ def open_beside(home: Path, about: BesideVersion) -> Beside | None:
     folder = home / FOLDER
     try:
         manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=_Manifest)
-        if manifest.format != _FORMAT or manifest.about != about:
+        if manifest.format != _FORMAT or manifest.about != about or not is_believable(folder):
             return None
         if any((folder / f"{name}.npy").stat().st_size != size for name, size in manifest.sizes.items()):
             return None
@@ -133,9 +134,11 @@ def _join_and_write(
     try:
         draft = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
         sizes = {name: _write(draft / f"{name}.npy", array) for name, array in arrays.items()}
+        mark_written(draft)
         (draft / _MANIFEST).write_bytes(msgspec.json.encode(_Manifest(_FORMAT, about, codes, indices, sizes)))
         shutil.rmtree(home / FOLDER, ignore_errors=True)  # whoever has it mapped keeps it
         draft.rename(home / FOLDER)
+        settle(home / FOLDER)
     except OSError as error:
         raise Misconfigured(
             f"the cache {home / FOLDER} cannot be written ({error.strerror}); make room or give it to this user",
@@ -147,11 +150,9 @@ def _join_and_write(
 
 
 def _write(path: Path, array: NDArray[Any]) -> int:
-    """The size of the file, which is on the disk when this returns."""
+    """The size of the file."""
     with path.open("wb") as file:
         np.save(file, array)
-        file.flush()
-        os.fsync(file.fileno())
         return file.tell()
 
 

@@ -1,16 +1,19 @@
-"""Stores the daily bars of one file in one transaction: staged by binary COPY, compared, stored, flagged, reported."""
+"""Stores the daily bars of one file in one transaction, flagged and reported: copied to where they stay when they only
+continue what is stored, else staged, compared and merged."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import asyncpg
 import numpy as np
+from numpy.typing import NDArray
 
 from ralph.market.columns import BarColumns
+from ralph.market.flags import Flag
 from ralph.market.rules import FileBars, flag_rows
 from ralph.store.base_prices import store_bases
 from ralph.store.imports import (
@@ -41,6 +44,19 @@ RAW_NOTE = (
 _SETTINGS = "SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)"
 
 _PARTITIONS = "SELECT ensure_daily_partition(year) FROM unnest($1::integer[]) AS year"
+
+# Whether every bar of a file is newer than all that is stored of its Symbol: the first import, and each Session's.
+# OFFSET 0 keeps the planner at the primary key of each Symbol.
+_CONTINUES = """
+    SELECT NOT EXISTS (SELECT
+                         FROM unnest($1::integer[], $2::date[]) AS given (symbol_id, first_on)
+                   CROSS JOIN LATERAL (SELECT
+                                         FROM bars_daily b
+                                        WHERE b.symbol_id = given.symbol_id AND b.session_on >= given.first_on
+                                       OFFSET 0) AS b)
+"""
+
+_SOURCE = "SELECT id FROM sources WHERE name = $1"
 
 _STAGED = """
     CREATE TEMP TABLE staged (
@@ -116,18 +132,40 @@ _FLAG_COUNTS = """
 """
 
 
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What to store, and where it lies among what is stored; without a run it is only compared."""
+
+    file_bars: FileBars
+    spans: Spans
+    run_id: int | None
+    adjusted: bool
+    progress: Progress
+
+    @property
+    def columns(self) -> BarColumns:
+        return self.file_bars.columns
+
+    @property
+    def source(self) -> str:
+        return "simulator" if self.file_bars.kind == "simulated" else "file"
+
+
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of the rows of a file that were not rejected, duplicates aside."""
+    """What became of the rows of a file that were not rejected, duplicates aside.
+
+    flags       how many of them carry each flag, and `flagged` how many carry any
+    is_changed  whether anything that a Panel holds did
+    since       the first Session whose bars changed; None where none did, or more than bars
+    """
 
     stored: int
     updated: int
-    flagged: int
-    flags: dict[str, int]
-    symbols_added: int
-    is_changed: bool
-    since: date | None
-    """The first Session whose bars changed; None where more than bars did."""
+    flags: Mapping[str, int]
+    symbols_added: int = 0
+    is_changed: bool = False
+    since: date | None = None
 
 
 async def import_bars(
@@ -161,7 +199,7 @@ async def import_bars(
             "stored": outcome.stored,
             "updated": outcome.updated,
             "unchanged": len(columns) - outcome.stored - outcome.updated + file_bars.duplicates,
-            "flagged": outcome.flagged,
+            "flagged": outcome.flags["flagged"],
         }
         finished_at = await end_run(connection, run_id, **counts)
     progress("done", len(columns), len(columns))
@@ -183,7 +221,7 @@ async def import_bars(
         data_version=str(place.data_version if dry_run else version),
         symbols_added=outcome.symbols_added,
         encoding=file_bars.encoding,
-        flags=outcome.flags,
+        flags={name: count for name, count in outcome.flags.items() if name != "flagged"},
         rejects=file_bars.rejects[:REJECTS_SHOWN],
         notes=file_bars.notes if adjusted else (*file_bars.notes, RAW_NOTE),
     )
@@ -205,48 +243,100 @@ async def _store(
     progress: Progress,
 ) -> _Outcome:
     """Everything between the lock and the counts; without a run it only compares."""
-    columns, total = file_bars.columns, len(file_bars.columns)
-    if not total:
-        return _Outcome(0, 0, 0, {}, symbols_added=0, is_changed=False, since=None)
+    columns = file_bars.columns
+    if not len(columns):
+        return _Outcome(0, 0, {"flagged": 0})
     await connection.execute(_SETTINGS)
     ids, symbols_added, is_renamed = await ensure_symbols(connection, place.id, columns.listings)
-    spans = await find_spans(connection, columns, ids)
-    await _stage(connection, columns, spans, lambda done: progress("copy", done, total))
-    progress("compare", total, total)
-    is_reflagged = await reflag_staged(connection, spans)
-    flags = dict(await connection.fetchrow(_FLAG_COUNTS, timeout=STATEMENT_S))
-    flagged = flags.pop("flagged")
+    work = _Work(file_bars, await find_spans(connection, columns, ids), run_id, adjusted, progress)
+    given = (ids.tolist(), work.spans.first_on.tolist())
+    continues = await connection.fetchval(_CONTINUES, *given, timeout=STATEMENT_S)
+    done = await (_append if continues else _merge)(connection, work)
+    return replace(
+        done,
+        symbols_added=symbols_added,
+        is_changed=run_id is not None and (done.is_changed or symbols_added > 0 or is_renamed),
+        since=None if is_renamed else done.since,
+    )
+
+
+async def _append(connection: asyncpg.Connection, work: _Work) -> _Outcome:
+    """Bars that only continue those stored need no comparison: they go straight to where they stay."""
+    columns, total = work.columns, len(work.columns)
+    flags = await asyncio.to_thread(flag_rows, columns, work.spans.previous_close)
+    counts = _counts(flags)
+    if work.run_id is None:
+        return _Outcome(total, 0, counts)
+    source_id = await connection.fetchval(_SOURCE, work.source)
+    stored = [
+        *_wire_columns(columns, work.spans, flags),
+        WireColumn("source_id", "int2", np.broadcast_to(np.int16(source_id), total)),
+        WireColumn("adjusted", "bool", np.broadcast_to(np.bool_(work.adjusted), total)),
+    ]
+    await copy_columns(connection, "bars_daily", stored, lambda done: work.progress("copy", done, total))
+    work.progress("store", 0, total)
+    await _stage(connection, _rows_of(_wire_columns(columns, work.spans, flags), np.flatnonzero(flags)))
+    await _finish(connection, work, is_reflagged=False)
+    return _Outcome(total, 0, counts, is_changed=True, since=columns.day.min().astype(object))
+
+
+async def _merge(connection: asyncpg.Connection, work: _Work) -> _Outcome:
+    columns, total = work.columns, len(work.columns)
+    flags = await asyncio.to_thread(flag_rows, columns, work.spans.previous_close)
+    staged = _wire_columns(columns, work.spans, flags)
+    await _stage(connection, staged, lambda done: work.progress("copy", done, total))
+    work.progress("compare", total, total)
+    is_reflagged = await reflag_staged(connection, work.spans)
+    counts = dict(await connection.fetchrow(_FLAG_COUNTS, timeout=STATEMENT_S))
     days = (columns.day.min().astype(object), columns.day.max().astype(object))
-    if run_id is None:
-        counted = await connection.fetchrow(_COMPARE, adjusted, *days, timeout=STATEMENT_S)
-        return _Outcome(counted["stored"], counted["updated"], flagged, flags, symbols_added, False, None)
-    progress("store", 0, total)
-    source = "simulator" if file_bars.kind == "simulated" else "file"
-    written = await connection.fetchrow(_UPDATE, adjusted, *days, source, timeout=STATEMENT_S)
-    added = await connection.fetchrow(_INSERT, adjusted, *days, source, timeout=STATEMENT_S)
-    if file_bars.base is not None and not adjusted:
-        await store_bases(connection, columns, file_bars.base, spans.symbol_id, spans.previous_close)
-    is_marked = await mark_flags(connection, run_id, is_reflagged)
-    progress("store", total, total)
+    if work.run_id is None:
+        counted = await connection.fetchrow(_COMPARE, work.adjusted, *days, timeout=STATEMENT_S)
+        return _Outcome(counted["stored"], counted["updated"], counts)
+    work.progress("store", 0, total)
+    given = (work.adjusted, *days, work.source)
+    written = await connection.fetchrow(_UPDATE, *given, timeout=STATEMENT_S)
+    added = await connection.fetchrow(_INSERT, *given, timeout=STATEMENT_S)
+    is_marked = await _finish(connection, work, is_reflagged)
     touched = [row["since"] for row in (written, added) if row["since"] is not None]
-    is_changed = bool(touched) or symbols_added > 0 or is_renamed or is_marked
-    since = min(touched) if touched and not is_renamed else None
-    return _Outcome(added["stored"], written["updated"], flagged, flags, symbols_added, is_changed, since)
+    since = min(touched) if touched else None
+    return _Outcome(added["stored"], written["updated"], counts, is_changed=bool(touched) or is_marked, since=since)
+
+
+async def _finish(connection: asyncpg.Connection, work: _Work, is_reflagged: bool) -> bool:
+    """What is said beside the bars, of those that are staged; whether the flag of a bar not in the file changed."""
+    base, spans = work.file_bars.base, work.spans
+    if base is not None and not work.adjusted:
+        await store_bases(connection, work.columns, base, spans.symbol_id, spans.previous_close)
+    assert work.run_id is not None, "only a run stores"
+    is_marked = await mark_flags(connection, work.run_id, is_reflagged)
+    work.progress("store", len(work.columns), len(work.columns))
+    return is_marked
 
 
 async def _stage(
-    connection: asyncpg.Connection, columns: BarColumns, spans: Spans, advance: Callable[[int], None]
+    connection: asyncpg.Connection, rows: Sequence[WireColumn], advance: Callable[[int], None] = lambda done: None
 ) -> None:
     await connection.execute(_STAGED)
-    await copy_columns(connection, "staged", await asyncio.to_thread(_wire_columns, columns, spans), advance)
+    await copy_columns(connection, "staged", rows, advance)
     await connection.execute("ANALYZE staged", timeout=STATEMENT_S)
 
 
-def _wire_columns(columns: BarColumns, spans: Spans) -> list[WireColumn]:
+def _wire_columns(columns: BarColumns, spans: Spans, flags: NDArray[np.uint8]) -> list[WireColumn]:
     fields = ("open", "high", "low", "close", "volume", "value")
     return [
         WireColumn("symbol_id", "int4", spans.symbol_id[columns.symbol]),
         WireColumn("session_on", "date", columns.day),
         *(WireColumn(name, "float8", getattr(columns, name)) for name in fields),
-        WireColumn("flags", "int2", flag_rows(columns, spans.previous_close)),
+        WireColumn("flags", "int2", flags),
     ]
+
+
+def _rows_of(columns: Sequence[WireColumn], rows: NDArray[np.int64]) -> list[WireColumn]:
+    return [replace(column, values=column.values[rows]) for column in columns]
+
+
+def _counts(flags: NDArray[np.uint8]) -> dict[str, int]:
+    """As _FLAG_COUNTS."""
+    named = {"no_trade": Flag.NO_TRADE, "inconsistent": Flag.INCONSISTENT, "jump": Flag.JUMP}
+    counts = {name: int(np.count_nonzero(flags & np.uint8(flag))) for name, flag in named.items()}
+    return {"flagged": int(np.count_nonzero(flags)), **counts}

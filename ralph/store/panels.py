@@ -1,11 +1,12 @@
 """The Panel cache: a workspace's Panel as memory-mapped files, keyed by the version of its data.
 
-folder/<workspace>/<data version>/    one .npy a field, and manifest.json, written last
+folder/<workspace>/<data version>/    one .npy a field, the mark of `settling`, and manifest.json, written last
 folder/<workspace>/beside/            flows and index closes (ralph/store/beside.py)
 folder/<workspace>/.lock              held while a Panel is written, so that several processes build it once
 folder/<workspace>/.new-*             being written; left behind only by a process that died
 
-A folder counts only if its manifest is of this format, of this database, and every file has the size it names.
+A folder counts only if its manifest is of this format, of this database, every file has the size it names, and no
+power cut can have torn them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -42,8 +42,9 @@ from ralph.store.bars import load_unsorted
 from ralph.store.beside import FOLDER as BESIDE
 from ralph.store.beside import BesideVersion, load_beside, open_beside
 from ralph.store.capital import load_capital
+from ralph.store.settling import is_believable, mark_written, settle
 
-_FORMAT = 3  # raised when the meaning of a file changes; older caches are then rebuilt
+_FORMAT = 4  # raised when the meaning of a file changes; older caches are then rebuilt
 _MANIFEST = "manifest.json"
 _NEW = ".new-"
 _LOCK = ".lock"
@@ -160,6 +161,8 @@ class PanelStore:
             about = msgspec.structs.replace(manifest.about, beside=version.beside)
             if about != version or manifest.format != _FORMAT or not _is_whole(folder, manifest):
                 return None
+            if not is_believable(folder):
+                return None
             arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
         except (OSError, ValueError):  # ValueError: not a manifest, not an array
             return None
@@ -200,7 +203,7 @@ class PanelStore:
             written = _write(draft, partial(_array, source, capital), manifest)
             shutil.rmtree(target, ignore_errors=True)
             written.rename(target)
-            _sync(home)
+            settle(target)
         except OSError as error:
             raise _unwritable(home, error) from error
         found = self._open(version.workspace, version)
@@ -217,14 +220,12 @@ class PanelStore:
             manifest = msgspec.json.decode((was / _MANIFEST).read_bytes(), type=_Manifest)
             for name in manifest.sizes:
                 os.link(was / name, draft / name)
-            with (draft / _MANIFEST).open("wb") as file:
-                file.write(msgspec.json.encode(msgspec.structs.replace(manifest, about=version)))
-                _finish(file)
-            _sync(draft)
+            mark_written(draft)
+            (draft / _MANIFEST).write_bytes(msgspec.json.encode(msgspec.structs.replace(manifest, about=version)))
             shutil.rmtree(target, ignore_errors=True)
             draft.rename(target)
+            settle(target)
             _clear(home, target)
-            _sync(home)
         except OSError as error:
             raise _unwritable(home, error) from error
         found = self._open(version.workspace, version)
@@ -318,39 +319,20 @@ def _array(source: Layout | Panel, capital: Capital, name: str) -> NDArray[np.ge
 
 
 def _write(folder: Path, array_of: Callable[[str], NDArray[np.generic]], manifest: _Manifest) -> Path:
-    """The Panel, on the disk when this returns; the manifest last, with the sizes of the files."""
+    """The Panel, its manifest last, with the sizes of the files."""
 
     def write_array(name: str) -> int:
         array = array_of(name)
         with (folder / f"{name}.npy").open("wb") as file:
             np.save(file, array)
-            return _finish(file)
+            return file.tell()
 
     # Each field is made, written and let go: a whole Panel of fresh memory at once would cost a second more.
     with ThreadPoolExecutor(_WRITERS) as writers:
         sizes = {f"{name}.npy": size for name, size in zip(_ARRAYS, writers.map(write_array, _ARRAYS), strict=True)}
-    manifest = msgspec.structs.replace(manifest, sizes=sizes)
-    with (folder / _MANIFEST).open("wb") as file:
-        file.write(msgspec.json.encode(manifest))
-        _finish(file)
-    _sync(folder)
+    mark_written(folder)
+    (folder / _MANIFEST).write_bytes(msgspec.json.encode(msgspec.structs.replace(manifest, sizes=sizes)))
     return folder
-
-
-def _finish(file: BinaryIO) -> int:
-    """The size of a file, which is on the disk when this returns."""
-    file.flush()
-    os.fsync(file.fileno())
-    return file.tell()
-
-
-def _sync(folder: Path) -> None:
-    """A folder's entries, too, are only on the disk once it is told so."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(folder: Path, error: OSError) -> Misconfigured:

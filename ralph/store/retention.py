@@ -75,6 +75,7 @@ _PARTITIONED: frozenset[Table] = frozenset({"bars_daily", "bars_minute"})
 _DROP = "SELECT drop_partitions($1::text::regclass, $2)"
 
 _UNFLAG = "DELETE FROM quality_flags WHERE session_on < $1"
+_UNBASE = "DELETE FROM base_prices WHERE session_on < $1"
 
 # The Panels of all workspaces are built anew; their versions grow as after an import.
 _TOUCH = """
@@ -160,7 +161,8 @@ async def remove_bars(
             )
         if removal.rows:
             await _remove(connection, removal)
-            await connection.execute(_UNFLAG, removal.before, timeout=STATEMENT_S)
+            for about in (_UNFLAG, _UNBASE):
+                await connection.execute(about, removal.before, timeout=STATEMENT_S)
             await connection.execute(_TOUCH, CHANGED)
     return removal
 
