@@ -13,7 +13,8 @@ import numpy as np
 
 from ralph.market.kinds import kind_of
 from ralph.market.view import NO_BAR, View
-from ralph.screens.evaluation import BoolArray, Evaluation, FloatArray, IndexArray
+from ralph.screens.evaluation import Evaluation
+from ralph.screens.operations import BoolArray, FloatArray, IndexArray
 from ralph.screens.places import figures_across
 from ralph.screens.rolls import Rolls
 from ralph.screens.selecting import Context
