@@ -18,7 +18,8 @@ from ralph.market.calendar import PUBLISHED, Calendar
 from ralph.market.changes import Changes
 from ralph.market.columns import BAR_COLUMNS, BarColumns
 from ralph.market.flags import Flag
-from ralph.market.resampling import Period, PeriodFrames, resample_days
+from ralph.market.periods import Period
+from ralph.market.resampling import PeriodFrames, resample_days
 from ralph.market.symbol import Listing, Symbol
 from ralph.market.timeframes import Timeframe, parse_timeframe
 

@@ -24,7 +24,8 @@ from ralph.market.flags import Flag
 from ralph.market.grid import clock_grid, seconds
 from ralph.market.minutes import MINUTE, MinuteColumns, resample_minutes
 from ralph.market.panel import Panel
-from ralph.market.resampling import Days, resample_days
+from ralph.market.periods import Days
+from ralph.market.resampling import resample_days
 from ralph.market.symbol import Listing, Symbol, parse_symbol
 from ralph.market.ticks import LIMITS, board_of
 from ralph.market.timeframes import Timeframe, parse_timeframe

@@ -136,8 +136,7 @@ class Indicator:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The fields it reads, in the names of the Panel; "source" is the one that the caller chooses."""
-        read = {name for mode in MODES for name in self.plan(mode, self.bind({})).inputs}
-        return tuple(sorted(read, key=INPUT_ORDER.index))
+        return _inputs_of(self.define, self.outputs, tuple(self.bind({}).items()))
 
     def terms(self, mode: Mode, params: Params) -> Terms:
         """What the outputs are made of."""
@@ -145,14 +144,11 @@ class Indicator:
 
     def plan(self, mode: Mode, params: Params) -> Plan:
         """How all outputs are computed together, in their order."""
-        terms = self.terms(mode, params)
-        return plan_of(tuple(terms[name] for name in self.outputs))
+        return _planned(self.define, self.outputs, mode, tuple(params.items()))
 
     def first(self, mode: Mode, params: Params) -> dict[str, int]:
         """{output: index of the first valid value when the inputs start at bar 0}."""
-        terms = self.terms(mode, params)
-        first = first_values(terms.values())
-        return {name: first[terms[name]] for name in self.outputs}
+        return dict(_first_bars(self.define, self.outputs, mode, tuple(params.items())))
 
     def reach(self, tail: int, mode: Mode, params: Params) -> int | None:
         """How many of the newest input rows `last` needs for `tail` rows of output, exactly the same as with all rows;
@@ -193,3 +189,28 @@ INPUT_ORDER = ("source", "open", "high", "low", "close", "volume", "index_close"
 @lru_cache(DEFINITIONS_KEPT)
 def _defined(define: Callable[[Mode, Params], Terms], mode: Mode, params: tuple[tuple[str, Any], ...]) -> Terms:
     return define(mode, dict(params))
+
+
+@lru_cache(DEFINITIONS_KEPT)
+def _planned(
+    define: Callable[[Mode, Params], Terms], outputs: tuple[str, ...], mode: Mode, params: tuple[tuple[str, Any], ...]
+) -> Plan:
+    terms = _defined(define, mode, params)
+    return plan_of(tuple(terms[name] for name in outputs))
+
+
+@lru_cache(DEFINITIONS_KEPT)
+def _first_bars(
+    define: Callable[[Mode, Params], Terms], outputs: tuple[str, ...], mode: Mode, params: tuple[tuple[str, Any], ...]
+) -> Mapping[str, int]:
+    terms = _defined(define, mode, params)
+    first = first_values(terms.values())
+    return {name: first[terms[name]] for name in outputs}
+
+
+@lru_cache(DEFINITIONS_KEPT)
+def _inputs_of(
+    define: Callable[[Mode, Params], Terms], outputs: tuple[str, ...], defaults: tuple[tuple[str, Any], ...]
+) -> tuple[str, ...]:
+    read = {name for mode in MODES for name in _planned(define, outputs, mode, defaults).inputs}
+    return tuple(sorted(read, key=INPUT_ORDER.index))

@@ -63,6 +63,34 @@ class Live:
         return out
 
 
+def followed(
+    plan: Plan, inputs: Mapping[str, FloatArray], begins: NDArray[np.bool_], number: IntArray, tail: int
+) -> FloatArray:
+    """The terms at the newest `tail` daily bars [terms, tail, symbols], each bar being the running one of its period.
+
+    inputs hold at each daily bar the period so far, {name: [bars, symbols]}; `begins` [bars, symbols] says where one
+    begins, `number` which one it is in its column, from 1, and 0 above the column's first. NaN there. The values are
+    those of `Plan.last` over the closed periods and the running one, to the last bit.
+    """
+    run = program(plan.terms, 1, live=True)
+    given = {name: np.ascontiguousarray(inputs[name], dtype=np.float64) for name in plan.inputs}
+    unread = np.empty((1, 1))
+    out = np.full((len(plan.terms), tail, number.shape[1]), np.nan)
+    kernels.following.follow(
+        tuple(given.get(name, unread) for name in FIELDS),
+        np.ascontiguousarray(begins),
+        np.ascontiguousarray(number),
+        run.code,
+        run.slots,
+        run.real,
+        run.initial,
+        _moves(run),
+        run.results,
+        out,
+    )
+    return out
+
+
 def _moves(run: Program) -> NDArray[np.int64]:
     """What a row reads and leaves behind; see `kernels.live`."""
     moves: dict[tuple[int, int, int], None] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,11 @@ class Plan:
 
     def reach(self, tail: int) -> int | None:
         """How many of the newest input rows `tail` rows of results need; None when all."""
-        seen = bars_seen(self.terms)
-        return None if seen is None else tail + seen - 1
+        return None if self._seen is None else tail + self._seen - 1
+
+    @cached_property
+    def _seen(self) -> int | None:
+        return bars_seen(self.terms)
 
     def last(self, inputs: Mapping[str, FloatArray], first: IntArray, tail: int) -> FloatArray:
         """The newest `tail` rows of every term [terms, tail, symbols], from inputs {name: [bars, symbols]}.

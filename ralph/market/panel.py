@@ -15,6 +15,7 @@ from ralph.errors import DataNotFound
 from ralph.market.adjustment import Action, PanelRows, Raw, Steps, steps_of
 from ralph.market.beside import FLOW_FIELDS, KOSDAQ, Beside, Place, spread_flow, spread_index
 from ralph.market.capital import Capital, Statements
+from ralph.market.kinds import kind_of
 from ralph.market.roster import Roster
 from ralph.market.symbol import Listing, Symbol
 from ralph.market.view import NO_BAR, View
@@ -82,6 +83,12 @@ class Panel:
     def roster(self) -> Roster:
         """Who was listed when, and where."""
         return Roster(self.listings)
+
+    @cached_property
+    def is_common(self) -> NDArray[np.bool_]:
+        """Whether each Symbol is a common share, as far as its code, name and kind tell: [symbols]."""
+        kinds = [kind_of(one.symbol, one.name, one.kind) for one in self.listings]
+        return np.array([kind in (None, "common") for kind in kinds], dtype=np.bool_)
 
     @cached_property
     def steps(self) -> Steps:

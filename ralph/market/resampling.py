@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,8 @@ from ralph.market.calendar import Calendar
 from ralph.market.closed import FIRST_YEAR, LAST_YEAR, SATURDAY
 from ralph.market.columns import BarColumns
 from ralph.market.folding import fold, runs
+from ralph.market.periods import Days, Period, beginnings, weekday
 
-Period = Literal["week", "month"]
-Days = NDArray[np.datetime64]
-
-_MONDAY = 4  # 1970-01-05, the first Monday numpy counts
 _WEEK = 7
 
 
@@ -59,19 +55,6 @@ def resample_days(bars: BarColumns, period: Period, through: date, calendar: Cal
     return PeriodFrames(frames, day[last], (frames.day == current) & is_open)
 
 
-def beginnings(day: Days, period: Period) -> Days:
-    """The first day of the week (Monday) or month each day lies in."""
-    if period == "month":
-        return day.astype("datetime64[M]").astype("datetime64[D]")
-    monday: Days = day.astype("datetime64[D]") - _weekday(day).astype("timedelta64[D]")
-    return monday
-
-
-def _weekday(day: Days) -> NDArray[np.int64]:
-    """0 for Monday to 6 for Sunday."""
-    return (day.astype("datetime64[D]").astype(np.int64) - _MONDAY) % _WEEK
-
-
 def _last_session(bars: BarColumns, period: Period, through: date, calendar: Calendar | None) -> date:
     """The last Session of the period a day lies in."""
     if period == "week":
@@ -81,7 +64,7 @@ def _last_session(bars: BarColumns, period: Period, through: date, calendar: Cal
     if calendar is not None and FIRST_YEAR < through.year < LAST_YEAR:
         return calendar.previous_session(following)
     last = following - timedelta(days=1)
-    if (_weekday(bars.day) >= SATURDAY).any():
+    if (weekday(bars.day) >= SATURDAY).any():
         return last
     while last.weekday() >= SATURDAY:
         last -= timedelta(days=1)

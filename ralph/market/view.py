@@ -14,6 +14,7 @@ from ralph.market.adjustment import ADJUSTED, adjusted
 from ralph.market.beside import BESIDE_FIELDS
 from ralph.market.capital import Statements, market_caps
 from ralph.market.flags import RAW
+from ralph.market.periods import Frame, Periods
 
 if TYPE_CHECKING:
     from ralph.market.panel import Panel
@@ -53,6 +54,7 @@ class View:
         self._fields: dict[str, FloatArray] = {}
         self._flags: NDArray[np.uint8] | None = None
         self._sessions: IntArray | None = None
+        self._periods: dict[Frame, Periods] = {}
 
     @cached_property
     def traded(self) -> NDArray[np.bool_]:
@@ -96,7 +98,8 @@ class View:
         flags = 0 if self._flags is None else self._flags.nbytes
         undone = self.__dict__.get("_undone")  # only once it was asked for
         factors = 0 if undone is None else undone.factors.nbytes
-        return below + factors + flags + sum(array.nbytes for array in list(self._fields.values()))
+        periods = sum(one.held_bytes for one in list(self._periods.values()))
+        return below + factors + flags + periods + sum(array.nbytes for array in list(self._fields.values()))
 
     @cached_property
     def latest(self) -> View:
@@ -127,6 +130,14 @@ class View:
         sessions: IntArray = np.where(back < self._length, found, np.int32(NO_BAR))
         sessions.flags.writeable = False
         return sessions
+
+    def periods(self, frame: Frame) -> Periods:
+        """The weeks or months of the fields' bars."""
+        found = self._periods.get(frame)
+        if found is None:
+            made = Periods(self.session_of(self.height), self.panel.sessions, frame)
+            found = self._periods.setdefault(frame, made)
+        return found
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:

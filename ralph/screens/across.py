@@ -11,9 +11,9 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from ralph.market.kinds import kind_of
 from ralph.market.view import NO_BAR, View
-from ralph.screens.evaluation import BoolArray, Evaluation, FloatArray, IndexArray
+from ralph.screens.evaluation import Evaluation
+from ralph.screens.operations import BoolArray, FloatArray, IndexArray, finite
 from ralph.screens.places import figures_across
 from ralph.screens.rolls import Rolls
 from ralph.screens.selecting import Context
@@ -39,17 +39,36 @@ class Scope(NamedTuple):
     context: Context
 
 
+STRENGTH = ((0.4, 63), (0.2, 126), (0.2, 189), (0.2, 252))
+"""Weights of the changes over so many bars in the strength of a year, cumulative."""
+
+
 def rs_raw() -> Numeric:
     """0.4 r63 + 0.2 r126 + 0.2 r189 + 0.2 r252, r the change over so many bars: strength over a year, cumulative."""
-    weights = ((0.4, 63), (0.2, 126), (0.2, 189), (0.2, 252))
     terms: list[Numeric] = [
         Arithmetic(op="*", left=Number(weight), right=History(name="change", operand=Field("close"), bars=bars))
-        for weight, bars in weights
+        for weight, bars in STRENGTH
     ]
     total = terms[0]
     for term in terms[1:]:
         total = Arithmetic(op="+", left=total, right=term)
     return total
+
+
+def strength(close: FloatArray, bars: int) -> FloatArray:
+    """The newest `bars` rows of `rs_raw` from closes [rows, symbols], the same to the last bit without its nodes."""
+    total = np.zeros((bars, close.shape[1]))
+    height = close.shape[0]
+    with np.errstate(all="ignore"):
+        for weight, back in STRENGTH:
+            there = max(0, height - back)
+            total[: max(0, bars - there)] = np.nan
+            rows = slice(max(0, bars - there), bars)
+            part = close[height - total[rows].shape[0] :] / close[max(0, there - bars) : there]
+            part -= 1
+            part *= weight
+            total[rows] += part
+    return finite(total)
 
 
 class Neighbours:
@@ -149,6 +168,9 @@ class Neighbours:
         """The operand's newest bars for all Symbols, some columns at a time."""
         operand = self._operand(node)
         symbols = self._view.first.size
+        if node.operand is None:
+            view = self._view.latest
+            return strength(view.newest("close", min(bars + STRENGTH[-1][1], view.height)), bars)
         width = max(1, CHUNK_CELLS // max(1, self._planned(node, None).rows_planned))
         if symbols <= width:
             return self._planned(node, None).number(operand, bars)
@@ -165,6 +187,4 @@ class Neighbours:
         views = (View(panel, session) for session in range(oldest, self._view.index + 1))
         if node.name != "rs_rating":
             return np.stack([self._universe(view) for view in views])
-        kinds = [kind_of(one.symbol, one.name, one.kind) for one in panel.listings]
-        common = np.array([kind in (None, "common") for kind in kinds], dtype=np.bool_)
-        return np.stack([view.listed & common for view in views])
+        return np.stack([view.listed & panel.is_common for view in views])

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ralph.errors import TooLarge
 from ralph.screens.across import Neighbours, Scope
-from ralph.screens.evaluation import Evaluation, IndexArray
+from ralph.screens.evaluation import Evaluation
+from ralph.screens.operations import IndexArray
 from ralph.screens.tree import Node
 
 CELLS_MAX = 8_000_000  # float64 values of one block: 64 MB, and some 40 ms at most between two checks

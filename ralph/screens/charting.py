@@ -11,7 +11,8 @@ import numpy as np
 from ralph.errors import BadExpression, TooLarge
 from ralph.market.columns import BarColumns, build_panel
 from ralph.screens.catalogue import indicators
-from ralph.screens.evaluation import Evaluation, FloatArray
+from ralph.screens.evaluation import Evaluation
+from ralph.screens.operations import FloatArray
 from ralph.screens.parser import parse_number
 from ralph.screens.tree import Across, Belongs, Reading, walk
 

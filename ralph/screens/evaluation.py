@@ -6,8 +6,7 @@ A missing value is NaN; a condition that is neither true nor false is missing (K
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,7 +15,21 @@ from numpy.typing import NDArray
 from ralph.indicators.indicator import Indicator
 from ralph.indicators.sources import MEANS
 from ralph.screens.catalogue import COMPANY_WORDS, indicators
-from ralph.screens.frames import FEWEST_BARS, Bars, FrameBars, Planned
+from ralph.screens.frames import FEWEST_BARS, FOLLOWED_CELLS, Bars, FrameBars, Planned, follows
+from ralph.screens.operations import (
+    BoolArray,
+    FloatArray,
+    IndexArray,
+    Moved,
+    Truth,
+    arithmetic,
+    compared,
+    every,
+    finite,
+    function,
+    padded,
+    some,
+)
 from ralph.screens.stretches import bars_since, percentiles, window_counts, window_sums
 from ralph.screens.tree import (
     Across,
@@ -45,15 +58,10 @@ from ralph.screens.tree import (
     children,
 )
 
-FloatArray: TypeAlias = NDArray[np.float64]
-BoolArray: TypeAlias = NDArray[np.bool_]
-IndexArray: TypeAlias = NDArray[np.int64]
-
 PRICES = ("open", "high", "low", "close")
 NET_FIELDS = {"foreign": "foreign_value", "inst": "institution_value", "indiv": "individual_value"}
 
 
-Moved = TypeVar("Moved", FloatArray, BoolArray)
 Kept = TypeVar("Kept", bound=np.generic)
 
 
@@ -65,13 +73,6 @@ class Surroundings(Protocol):
     def across(self, node: Across, tail: int) -> FloatArray: ...
 
     def belongs(self, node: Belongs, tail: int) -> tuple[BoolArray, BoolArray]: ...
-
-
-class Truth(NamedTuple):
-    """Where a condition is true and where it is false, [rows, symbols]; where neither, it is missing."""
-
-    true: BoolArray
-    false: BoolArray
 
 
 class Evaluation:
@@ -126,7 +127,7 @@ class Evaluation:
             case Across():
                 self._surroundings.want(node, tail)
             case Framed():
-                self._framed_rows += tail * self._framed_cost(node)
+                self._framed_rows += tail * self._framed_cost(node, tail)
             case Crossing():
                 self.want(node.left, tail + 1)
                 self.want(node.right, tail + 1)
@@ -138,6 +139,9 @@ class Evaluation:
         if self._rows.get(whole, 0) >= tail:
             return
         self._rows[whole] = tail
+        if follows(self._view, whole):
+            self._framed_rows += FOLLOWED_CELLS
+            return
         for node in _inputs(whole).values():
             self.want(node, self._input_rows(whole, tail))
 
@@ -167,13 +171,13 @@ class Evaluation:
             case Field(name=name):
                 return self._daily(name, tail)
             case Reading(output=output):
-                return _finite(self._output(_whole(node))[output][-tail:])
+                return finite(self._output(_whole(node))[output][-tail:])
             case Arithmetic():
-                return _finite(_arithmetic(node.op, self.number(node.left, tail), self.number(node.right, tail)))
+                return finite(arithmetic(node.op, self.number(node.left, tail), self.number(node.right, tail)))
             case Negative(operand=operand):
                 return -self.number(operand, tail)
             case Function(name=name, arguments=arguments):
-                return _function(name, [self.number(one, tail) for one in arguments])
+                return function(name, [self.number(one, tail) for one in arguments])
             case Offset(operand=operand, bars=bars):
                 return self._moved(self.number(operand, tail + bars), tail, bars)  # type: ignore[arg-type]
             case Across():
@@ -192,12 +196,12 @@ class Evaluation:
         match node:
             case History(name="change", operand=operand, bars=bars):
                 values = self.number(operand, tail + bars)
-                return _finite(values[-tail:] / self._moved(values, tail, bars) - 1)
+                return finite(values[-tail:] / self._moved(values, tail, bars) - 1)
             case History(operand=operand, bars=bars):
-                return percentiles(_padded(self.number(operand, tail + bars - 1), tail + bars - 1), bars)
+                return percentiles(padded(self.number(operand, tail + bars - 1), tail + bars - 1), bars)
             case Net(investor=investor, bars=bars):
                 values = self.number(Field(NET_FIELDS[investor]), tail + bars - 1)
-                return _finite(window_sums(_padded(values, tail + bars - 1), bars))
+                return finite(window_sums(padded(values, tail + bars - 1), bars))
             case Since(part=part):
                 return bars_since(self._rows_of(part, self._height).true, tail)
             case Count(part=part, bars=bars):
@@ -219,15 +223,13 @@ class Evaluation:
 
     def _framed(self, node: Framed, tail: int) -> FloatArray:
         """Each (bar, Symbol) is a column of its own, as its running period is its own."""
-        columns = np.arange(self._view.first.size) if self._columns is None else self._columns
-        bars = FrameBars(self._view, columns, self._daily, node.frame, tail)
-        inner = Evaluation(bars)
+        inner = Evaluation(FrameBars(self._view, self._columns, node.frame, tail))
         inner.want(node.operand)
         return np.broadcast_to(inner.number(node.operand), (1, tail * self.width)).reshape(tail, self.width)
 
-    def _framed_cost(self, node: Framed) -> int:
+    def _framed_cost(self, node: Framed, tail: int) -> int:
         """Rows planned over the bars of a frame, for each daily one; the daily ones it is made of are few beside."""
-        shape = Planned(max(1, self._height // FEWEST_BARS[node.frame] + 2))
+        shape = Planned(max(1, self._height // FEWEST_BARS[node.frame] + 2), tail)
         inner = Evaluation(shape)
         inner.want(node.operand)
         return inner.rows_planned
@@ -258,12 +260,15 @@ class Evaluation:
         if values.ndim == 0:
             return values
         kept = values[: max(0, values.shape[0] - bars)][-tail:]
-        return _padded(kept, tail)
+        return padded(kept, tail)
 
     def _output(self, whole: Reading) -> dict[str, FloatArray]:
         found = self._outputs.get(whole)
         if found is None:
             tail = self._rows[whole]
+            if isinstance(self._view, FrameBars) and follows(self._view, whole):
+                found = self._outputs[whole] = self._view.reading(whole, tail)
+                return found
             rows = self._input_rows(whole, tail)
             inputs = {name: self.number(node, rows) for name, node in _inputs(whole).items()}
             first = np.clip(self._first - (self._height - rows), 0, rows).astype(np.int32)
@@ -278,7 +283,7 @@ class Evaluation:
         """The newest rows of a condition."""
         match node:
             case Comparison(op=op):
-                return _compared(op, self.number(node.left, tail), self.number(node.right, tail))
+                return compared(op, self.number(node.left, tail), self.number(node.right, tail))
             case Crossing(direction=direction):
                 return self._crossed(node, direction == "above", tail)
             case Not(part=part):
@@ -286,10 +291,10 @@ class Evaluation:
                 return Truth(truth.false, truth.true)
             case All(parts=parts):
                 truths = [self.truth(part, tail) for part in parts]
-                return Truth(_every([one.true for one in truths]), _some([one.false for one in truths]))
+                return Truth(every([one.true for one in truths]), some([one.false for one in truths]))
             case Any(parts=parts):
                 truths = [self.truth(part, tail) for part in parts]
-                return Truth(_some([one.true for one in truths]), _every([one.false for one in truths]))
+                return Truth(some([one.true for one in truths]), every([one.false for one in truths]))
             case Lasting(name=name, bars=bars):
                 true, false = self._rows_of(node.part, tail + bars - 1)
                 trues, falses = window_counts(true, bars), window_counts(false, bars)
@@ -305,11 +310,11 @@ class Evaluation:
 
     def _crossed(self, node: Crossing, above: bool, tail: int) -> Truth:
         left, right = self.number(node.left, tail + 1), self.number(node.right, tail + 1)
-        now = _compared(
+        now = compared(
             ">" if above else "<", left[-tail:] if left.ndim else left, right[-tail:] if right.ndim else right
         )
         earlier_left, earlier_right = self._moved(left, tail, 1), self._moved(right, tail, 1)
-        before = _compared("<=" if above else ">=", earlier_left, earlier_right)
+        before = compared("<=" if above else ">=", earlier_left, earlier_right)
         return Truth(now.true & before.true, now.false | before.false)
 
 
@@ -322,74 +327,6 @@ def _inputs(whole: Reading) -> dict[str, Numeric]:
     indicator: Indicator = indicators()[whole.indicator]
     chosen = whole.source if whole.source is not None else Field(indicator.source or "close")
     return {name: chosen if name == "source" else Field(name) for name in indicator.inputs}
-
-
-def _finite(values: FloatArray) -> FloatArray:
-    """What is not finite is missing."""
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-def _arithmetic(op: str, left: FloatArray, right: FloatArray) -> FloatArray:
-    match op:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-        case _:
-            return left / right
-
-
-def _function(name: str, arguments: Sequence[FloatArray]) -> FloatArray:
-    if name == "abs":
-        return np.abs(arguments[0])
-    chosen = arguments[0]
-    for other in arguments[1:]:
-        chosen = np.minimum(chosen, other) if name == "min" else np.maximum(chosen, other)
-    return chosen
-
-
-def _compared(op: str, left: FloatArray, right: FloatArray) -> Truth:
-    """Exact comparison; a comparison with NaN is neither true nor false."""
-    match op:
-        case "<":
-            true, false = left < right, left >= right
-        case "<=":
-            true, false = left <= right, left > right
-        case ">":
-            true, false = left > right, left <= right
-        case ">=":
-            true, false = left >= right, left < right
-        case "==":
-            true, false = left == right, (left < right) | (left > right)
-        case _:
-            true, false = (left < right) | (left > right), left == right
-    return Truth(np.asarray(true), np.asarray(false))
-
-
-def _every(masks: Sequence[BoolArray]) -> BoolArray:
-    joined = masks[0]
-    for mask in masks[1:]:
-        joined = joined & mask
-    return joined
-
-
-def _some(masks: Sequence[BoolArray]) -> BoolArray:
-    joined = masks[0]
-    for mask in masks[1:]:
-        joined = joined | mask
-    return joined
-
-
-def _padded(values: Moved, rows: int) -> Moved:
-    """The values below rows that are missing, `rows` in all."""
-    if values.shape[0] == rows:
-        return values
-    missing = np.nan if values.dtype.kind == "f" else False
-    padded = np.full((rows, values.shape[1]), missing, dtype=values.dtype)
-    padded[rows - values.shape[0] :] = values
-    return padded
 
 
 def _first_value(source: FloatArray) -> NDArray[np.int32]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.indicators.indicator import Indicator, Outputs
+from ralph.indicators.live import followed
+from ralph.indicators.plan import Plan
 from ralph.market.capital import Statements
 from ralph.market.panel import FloatArray, IntArray, Panel
-from ralph.market.resampling import beginnings
-from ralph.market.view import NO_BAR
+from ralph.market.periods import Frame, Periods
+from ralph.screens.catalogue import indicators
+from ralph.screens.tree import Field, Reading
 
 FEWEST_BARS = {"weekly": 5, "monthly": 20}  # about as many daily bars a period has; for the estimate of cost only
+FOLLOWED_FROM = 4  # daily bars from which on an indicator is followed bar by bar
+FOLLOWED_CELLS = 12  # what one value costs that is followed, in values of one that is computed for all bars at once
+NEVER_MISSING = frozenset(("open", "high", "low", "close", "volume"))
 
-
+Kept = TypeVar("Kept", bound=np.generic)
 IndexArray: TypeAlias = NDArray[np.int64]
 
 
@@ -35,23 +41,29 @@ class Bars(Protocol):
 
     def session_of(self, rows: int) -> IntArray: ...
 
+    def periods(self, frame: Frame) -> Periods: ...
+
     @property
     def statements(self) -> Statements: ...
 
 
 class Planned:
-    """So many bars without any figures: enough to plan with."""
+    """So many bars without any figures, at so many daily ones: enough to plan with."""
 
     panel: Panel
 
-    def __init__(self, height: int) -> None:
+    def __init__(self, height: int, tail: int) -> None:
         self.height = height
+        self.tail = tail
         self.first: IntArray = np.zeros(1, dtype=np.int32)
 
     def newest(self, name: str, rows: int) -> FloatArray:
         raise AssertionError("a plan is not computed")
 
     def session_of(self, rows: int) -> IntArray:
+        raise AssertionError("a plan is not computed")
+
+    def periods(self, frame: Frame) -> Periods:
         raise AssertionError("a plan is not computed")
 
     @property
@@ -65,34 +77,16 @@ class FrameBars:
     Its columns are those of [tail, symbols], row after row; the last row of each is its running period.
     """
 
-    def __init__(
-        self,
-        view: Bars,
-        columns: IndexArray,
-        daily: Callable[[str, int], FloatArray],
-        frame: Literal["weekly", "monthly"],
-        tail: int,
-    ) -> None:
-        self._daily = daily
+    def __init__(self, view: Bars, columns: IndexArray | None, frame: Frame, tail: int) -> None:
         self._view = view
         self.panel = view.panel
-        self._daily_height = height = view.height
-        sessions = np.take(view.session_of(height), columns, axis=1)
-        begins = beginnings(view.panel.sessions, "week" if frame == "weekly" else "month").astype(np.int64)
-        period = np.append(begins, np.iinfo(np.int64).min)[sessions]  # NO_BAR is -1: the last
-        self._begins = np.ones(period.shape, dtype=np.bool_)  # the first bar of its period
-        self._begins[1:] = period[1:] != period[:-1]
-        there = sessions != NO_BAR
-        self._begins &= there
-        number = np.cumsum(self._begins, axis=0, dtype=np.int32)  # of the period in its column, from 1
-        self._ends = np.zeros((int(number[-1].max(initial=0)) + 1, columns.size), dtype=np.int32)
-        row, column = np.nonzero(there)
-        self._ends[number[row, column], column] = row  # of several writes to one place numpy keeps the last
-        self._number = number[height - tail :]
-        self._tail = tail
+        self._columns = columns
+        self._periods = periods = view.periods(frame)
+        self.tail = tail
+        self._number = self._of_columns(periods.number[periods.number.shape[0] - tail :])
+        self._away = self._of_columns(periods.count) - self._number  # periods back from each column's newest
         self.height = max(1, int(self._number.max(initial=0)))
         self.first: IntArray = (self.height - self._number).ravel().astype(np.int32)
-        self._running: dict[str, FloatArray] = {}
 
     @property
     def statements(self) -> Statements:
@@ -102,38 +96,81 @@ class FrameBars:
     def session_of(self, rows: int) -> IntArray:
         raise AssertionError("the grammar keeps what asks for Sessions out of frames")
 
+    def periods(self, frame: Frame) -> Periods:
+        raise AssertionError("the grammar keeps frames out of frames")
+
     def newest(self, name: str, rows: int) -> FloatArray:
         """The newest rows of a field, [rows, tail x symbols]."""
-        running = self._run(name)
+        bars = self._bars(name)
+        if self.tail == 1 and rows <= bars.shape[0]:
+            return bars[bars.shape[0] - rows :]
+        return self._laid(bars, self._running(name)[-self.tail :], rows)
+
+    def reading(self, whole: Reading, rows: int) -> Outputs:
+        """The newest rows of an indicator that `follows` said yes to, {output: [rows, tail x symbols]}.
+
+        A period's closed bar is kept, the running ones are only looked at: to the last bit what all bars give.
+        """
+        indicator, plan = _plan(whole)
+        fields = {name: _field(indicator, whole, name) for name in plan.inputs}
+        newest = self._followed(plan, fields)
+        if rows == 1:
+            return {name: newest[line].reshape(1, -1) for line, name in enumerate(indicator.outputs)}
+        inputs = {
+            name: self._of_columns(self._periods.bars(field, self._daily(field))) for name, field in fields.items()
+        }
+        height = self._periods.height
+        first = (height - self._of_columns(self._periods.count)).astype(np.int32)
+        closed = plan.last(inputs, first, height)
+        return {name: self._laid(closed[line], newest[line], rows) for line, name in enumerate(indicator.outputs)}
+
+    def _followed(self, plan: Plan, fields: dict[str, str]) -> FloatArray:
+        """The values at the running bar of each daily one: [terms, tail, symbols]."""
+        begins, number = self._of_columns(self._periods.begins), self._of_columns(self._periods.number)
+        fed = {name: self._running(field) for name, field in fields.items()}
+        return followed(plan, fed, begins, number, self.tail)
+
+    def _laid(self, bars: FloatArray, newest: FloatArray, rows: int) -> FloatArray:
+        """Values of periods [height, symbols] below those of the running ones [tail, symbols], for each daily bar."""
         out = np.full((rows, *self._number.shape), np.nan)
-        out[-1] = running[running.shape[0] - self._tail :]
+        out[-1] = newest
         lane = np.arange(self._number.shape[1])
         for back in range(1, rows):
-            number = self._number - back
-            end = self._ends[np.maximum(number, 0), lane]
-            out[rows - 1 - back] = np.where(number >= 1, running[end, lane], np.nan)
+            at = bars.shape[0] - 1 - self._away - back
+            out[rows - 1 - back] = np.where(self._number > back, bars[np.maximum(at, 0), lane], np.nan)
         return out.reshape(rows, -1)
 
-    def _run(self, name: str) -> FloatArray:
-        """The field of the period so far, at each daily bar."""
-        found = self._running.get(name)
-        if found is None:
-            daily = self._daily(name, self._daily_height)
-            found = self._running[name] = daily if name == "close" else self._folded(name, daily)
-        return found
+    def _daily(self, name: str) -> FloatArray:
+        return self._view.newest(name, self._view.height)
 
-    def _folded(self, name: str, daily: FloatArray) -> FloatArray:
-        run = daily.copy()
-        for row in range(1, run.shape[0]):
-            before, now = run[row - 1], daily[row]
-            match name:
-                case "open":
-                    joined = before
-                case "high":
-                    joined = np.maximum(before, now)
-                case "low":
-                    joined = np.minimum(before, now)
-                case _:
-                    joined = before + now
-            run[row] = np.where(self._begins[row], now, joined)
-        return run
+    def _bars(self, name: str) -> FloatArray:
+        return self._of_columns(self._periods.bars(name, self._daily(name)))
+
+    def _running(self, name: str) -> FloatArray:
+        return self._of_columns(self._periods.running(name, self._daily(name)))
+
+    def _of_columns(self, rows: NDArray[Kept]) -> NDArray[Kept]:
+        return rows if self._columns is None else np.take(rows, self._columns, axis=-1)
+
+
+def follows(bars: Bars, whole: Reading) -> bool:
+    """Whether `bars` give this indicator without its inputs: where many daily bars are asked for, and no period can
+    be without a figure it reads."""
+    if not isinstance(bars, FrameBars | Planned) or bars.tail < FOLLOWED_FROM:
+        return False
+    if whole.source is not None and not isinstance(whole.source, Field):
+        return False
+    indicator, plan = _plan(whole)
+    return all(_field(indicator, whole, name) in NEVER_MISSING for name in plan.inputs)
+
+
+def _plan(whole: Reading) -> tuple[Indicator, Plan]:
+    indicator = indicators()[whole.indicator]
+    return indicator, indicator.plan(whole.mode, indicator.bind(dict(whole.params)))
+
+
+def _field(indicator: Indicator, whole: Reading, name: str) -> str:
+    """Which field an input is read from."""
+    if name != "source":
+        return name
+    return whole.source.name if isinstance(whole.source, Field) else indicator.source or "close"

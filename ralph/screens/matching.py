@@ -12,7 +12,7 @@ from ralph.errors import BadParameter
 from ralph.market.panel import Panel
 from ralph.screens.across import Scope, Universe, listed
 from ralph.screens.blocks import blocks
-from ralph.screens.evaluation import BoolArray, IndexArray, Truth
+from ralph.screens.operations import BoolArray, IndexArray, Truth
 from ralph.screens.selecting import Context, resolved
 from ralph.screens.tree import Condition, settled
 

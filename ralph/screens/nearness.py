@@ -11,7 +11,8 @@ import numpy as np
 from ralph.screens.across import Neighbours, Scope
 from ralph.screens.answer import NEAR_MISSES_MAX, NearMiss
 from ralph.screens.blocks import CELLS_MAX
-from ralph.screens.evaluation import BoolArray, Evaluation, FloatArray, IndexArray, Surroundings, Truth
+from ralph.screens.evaluation import Evaluation, Surroundings
+from ralph.screens.operations import BoolArray, FloatArray, IndexArray, Truth
 from ralph.screens.reasons import Wording
 from ralph.screens.scoring import atoms, measure, sides
 from ralph.screens.selecting import resolved

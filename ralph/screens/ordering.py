@@ -11,7 +11,7 @@ from ralph.errors import BadExpression, BadParameter
 from ralph.market.view import View
 from ralph.screens.answer import LIMIT_MAX, Request
 from ralph.screens.cursor import Cursor, fingerprint, write_cursor
-from ralph.screens.evaluation import FloatArray, IndexArray
+from ralph.screens.operations import FloatArray, IndexArray
 from ralph.screens.parser import parse_number
 from ralph.screens.scoring import Measured
 from ralph.screens.tree import Numeric

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ralph.market.panel import FloatArray
-from ralph.screens.evaluation import IndexArray
+from ralph.screens.operations import IndexArray
 
 LOWEST_RATING, HIGHEST_RATING = 1, 99
 

@@ -74,6 +74,8 @@ def figures(left: float, right: float) -> tuple[str, str]:
 def _figure(value: float, digits: int) -> str:
     if not math.isfinite(value):
         return "?"
+    if digits == _DIGITS and 100 <= abs(value) < 1e14:  # most prices and volumes: no places
+        return f"{value:,.0f}"
     size = math.floor(math.log10(abs(value))) + 1 if value else 1
     if size > 15 or size < -4:
         return f"{value:.{digits - 1}e}"

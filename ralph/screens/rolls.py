@@ -9,7 +9,7 @@ import numpy as np
 from ralph.errors import BadExpression
 from ralph.market.panel import IntArray, Panel
 from ralph.market.symbol import Symbol
-from ralph.screens.evaluation import BoolArray, IndexArray
+from ralph.screens.operations import BoolArray, IndexArray
 from ralph.screens.selecting import Context
 from ralph.screens.tree import Belongs
 

@@ -15,10 +15,10 @@ from ralph.market.view import View
 from ralph.screens.across import Scope
 from ralph.screens.answer import COLUMNS_MAX, SPARKLINE_BARS, Answer, FunnelStep, Match, Reason, Request
 from ralph.screens.cursor import read_cursor
-from ralph.screens.evaluation import BoolArray, IndexArray, Truth
 from ralph.screens.lookback import bars_seen
 from ralph.screens.matching import truths
 from ralph.screens.nearness import near_misses
+from ralph.screens.operations import BoolArray, IndexArray, Truth
 from ralph.screens.ordering import Found, Order, next_cursor, ordered, page_of, read_order, screen_number
 from ralph.screens.parser import parse, parse_number
 from ralph.screens.reasons import Wording

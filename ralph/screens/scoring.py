@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ralph.screens.across import Scope
 from ralph.screens.blocks import blocks
-from ralph.screens.evaluation import Evaluation, FloatArray, IndexArray
+from ralph.screens.evaluation import Evaluation
+from ralph.screens.operations import FloatArray, IndexArray
 from ralph.screens.tree import All, Any, Atom, Comparison, Condition, Crossing, Not, Numeric
 
 SCALE_BARS = 252

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph import kernels
 from ralph.market.panel import FloatArray
 
 BoolArray = NDArray[np.bool_]
@@ -37,14 +38,9 @@ def window_counts(holds: BoolArray, bars: int) -> NDArray[np.int64]:
 
 def percentiles(values: FloatArray, bars: int) -> FloatArray:
     """Share of the `bars` - 1 rows before that are below each value, ties half, 0-100; NaN where one is missing."""
-    rows = values.shape[0] - bars + 1
-    newest = values[bars - 1 :]
-    below = np.zeros(newest.shape)
-    for back in range(1, bars):
-        earlier = values[bars - 1 - back : bars - 1 - back + rows]
-        below += np.where(earlier < newest, 1.0, np.where(earlier == newest, 0.5, 0.0))
-    missing = window_counts(np.isnan(values), bars) > 0
-    return np.where(missing, np.nan, 100 * below / (bars - 1))
+    out = np.empty((values.shape[0] - bars + 1, values.shape[1]))
+    kernels.places.percentiles(np.ascontiguousarray(values), bars, out)
+    return out
 
 
 def bars_since(holds: BoolArray, tail: int) -> FloatArray:
