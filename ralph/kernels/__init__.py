@@ -8,6 +8,7 @@ rows      arithmetic                                      memory   operations th
 reading   windows, row by row                             spans    what is done with a window's rows
 turning   lines that follow a price and turn              opcodes  how a program is written down
 bases     volatility contractions                    swings   a causal zigzag
+lives     how positions end
 uptrend   the Trend Template's rules of price        base_rows  the rows of their results
 jit       how kernels are compiled
 """
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ralph.kernels import bases as bases
     from ralph.kernels import live as live
+    from ralph.kernels import lives as lives
     from ralph.kernels import machine as machine
     from ralph.kernels import rows as rows
 else:
