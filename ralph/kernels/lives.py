@@ -50,13 +50,14 @@ def reason_of(bar: FloatArray, levels: FloatArray, is_entry: int, is_last: int) 
 @kernel(NUMBER, SERIES, SERIES, WHOLE, WHOLE)
 def price_of(bar: FloatArray, levels: FloatArray, is_entry: int, reason: int) -> float:
     """What it is sold for: the open where that is through the level already, else the level; the close at last."""
-    if reason == TIME:
-        return bar[3]
+    price: float = bar[3]
     if reason == GAP:
-        return bar[0]
-    if reason == STOP:
-        return bar[0] if not is_entry and bar[0] <= levels[0] else levels[0]
-    return bar[0] if not is_entry and bar[0] >= levels[1] else levels[1]
+        price = bar[0]
+    elif reason == STOP:
+        price = bar[0] if not is_entry and bar[0] <= levels[0] else levels[0]
+    elif reason == TARGET:
+        price = bar[0] if not is_entry and bar[0] >= levels[1] else levels[1]
+    return price
 
 
 @kernel(VOID, PANEL, PANEL, PANEL, PANEL, PANEL, COUNTS, LANES, PANEL, PANEL_OUT)

@@ -13,7 +13,6 @@ from ralph.market.symbol import Listing, is_korean
 from ralph.market.ticks import LADDERS, Ladder, board_of, ceil_to_tick, floor_to_tick, ladder_on
 from ralph.signals.signal import Levels, Plan, Signal
 
-
 DECIMALS = 4  # 3 % of a price is meant exactly: what a float adds to it must not move it by a tick
 
 
@@ -36,7 +35,7 @@ class Grid(NamedTuple):
 
 
 def grid_of(listing: Listing | Signal, on: date) -> Grid:
-    """The grid of a Symbol or Signal; of a Korean one whose market is not known, KOSPI's, and before the oldest ladder its own."""
+    """The grid of a Symbol or Signal: KOSPI's where a Korean market is not known, the oldest for older days."""
     if not _is_korean(listing):
         return Grid(None)
     return _grid(board_of(listing.market or "KOSPI"), listing.kind or "common", on)

@@ -42,7 +42,7 @@ class System:
     """A source of Signals.
 
     version  of its rules and its scanner: what a Signal was made with
-    find     the Setups of a Session; propose: what becomes of one that stands in a lane of the market's day, if anything
+    find     the Setups of a Session; propose: what becomes, if anything, of one in a lane of the market's day
     is_filtered  whether only lively common shares are looked at
     """
 
