@@ -1,4 +1,4 @@
-"""Makes Signals, Session after Session: what each played is stored at once, so that whoever is stopped goes on later."""
+"""Makes Signals, Session after Session: what was played is stored, so that whoever is stopped goes on from there."""
 
 from __future__ import annotations
 
