@@ -5,6 +5,7 @@ In reading order, pure first:
 market       Symbols, bars, the calendar, ticks and taxes, timeframes, the Panel (a whole market as columns)
 kernels      numba over arrays
 indicators   one file each, and `series` to compute any of them
+scanners     charts in position: VCP, day-trading, closing bet; the market gate and breadth
 screens      the condition language: parse, plan, evaluate, explain, score; and the presets
 brokers      where bars come from, for now files; and the writing of files
 store        Postgres: migrations, bars, import runs, exports, the Panel's cache

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import uvicorn
 
-from ralph import __version__, indicators
+from ralph import __version__, indicators, scanners
 from ralph.api.access import Access
 from ralph.api.health import Vitals
 from ralph.api.server import Parts, create
@@ -26,6 +26,7 @@ from ralph.embedded.home import Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import Misconfigured, RalphError
 from ralph.jobs.demo import fill_demo
+from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
 from ralph.market.panel import Panel
 from ralph.store.cache import Cache
@@ -132,6 +133,7 @@ class Application:
         self._cache = Cache()
         self._markets = Markets(self._database, PanelStore(home.path / "panel"), self._on_panel)
         self._screening = Screening(self._database, self._markets, self._kernels, self._metrics.screen_seconds.observe)
+        self._scanning = Scanning(self._markets, self._screening, self._kernels)
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
         self._tasks: list[asyncio.Task[None]] = []
@@ -147,6 +149,7 @@ class Application:
             database=self._database,
             markets=self._markets,
             screening=self._screening,
+            scanning=self._scanning,
             kernels=self._kernels,
             metrics=self._metrics,
             calendar=self._calendar,
@@ -179,7 +182,7 @@ class Application:
     async def _start(self, http: _HttpServer, url: str) -> None:
         await http.listening.wait()  # whoever asks whether we live is answered before all else
         # The kernels compile or load in their thread while the servers start.
-        warming = asyncio.get_running_loop().run_in_executor(self._kernels, indicators.warm_up)
+        warming = asyncio.get_running_loop().run_in_executor(self._kernels, _warm_up)
         database_url, redis_url = self._config.database_url, self._config.redis_url
         if database_url is None or redis_url is None:
             with _timed() as took:
@@ -276,6 +279,11 @@ def address(listener: socket.socket) -> str:
     """host:port of a bound socket, as it stands in a URL."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _warm_up() -> None:
+    indicators.warm_up()
+    scanners.warm_up()
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from ralph.api import (
     pages,
     quality,
     saved_screens,
+    scans,
     screen_runs,
     screens,
     symbols,
@@ -32,6 +33,7 @@ from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
 from ralph.config import Config
+from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
@@ -51,6 +53,7 @@ class Parts:
     database: Database
     markets: Markets
     screening: Screening
+    scanning: Scanning
     kernels: Executor
     metrics: Metrics
     calendar: Calendar
@@ -62,7 +65,7 @@ def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     files = [imports.router, exports.router, adjustments.router]
     data = [symbols.router, lists.router, *files, calendar.router, quality.router]
-    asking = [screens.router, language.router, saved_screens.router, screen_runs.router]
+    asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router]
     routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[
@@ -92,6 +95,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "database": parts.database,
         "markets": parts.markets,
         "screening": parts.screening,
+        "scanning": parts.scanning,
         "kernels": parts.kernels,
         "metrics": parts.metrics,
         "calendar": parts.calendar,

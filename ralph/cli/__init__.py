@@ -21,6 +21,8 @@ COMMANDS = {
     "export": ("exports", "Export bars, flows, symbols, shares or indices to CSV, Parquet or XLSX."),
     "adjustments": ("adjustments", "Find, list and confirm splits and bonus issues, which adjust raw prices."),
     "screen": ("screen", "Ask which symbols meet a condition."),
+    "scan": ("scan", "Find charts in position: bases, breakouts, strong closes."),
+    "gate": ("scan", "Show whether the market as a whole invites buying, and its breadth."),
     "symbols": ("symbols", "List symbols, or search them."),
     "rating": ("rating", "Rate a symbol by 15 averages and 11 oscillators."),
     "list": ("lists", "Keep watchlists and named lists of symbols."),

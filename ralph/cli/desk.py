@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ class Desk:
     database: Database
     markets: Markets
     screening: Screening
+    kernels: Executor
     workspace: str
 
     @property
@@ -40,4 +41,4 @@ async def opened(home: Path | None, workspace: str | None) -> AsyncIterator[Desk
         await markets.refresh()
         with ThreadPoolExecutor(1, thread_name_prefix="kernels") as kernels:
             screening = Screening(database, markets, kernels, observe=lambda seconds: None)
-            yield Desk(database, markets, screening, markets.panel(workspace).workspace)
+            yield Desk(database, markets, screening, kernels, markets.panel(workspace).workspace)

@@ -105,10 +105,11 @@ def _ask_file(path: Path, request: Request, *, watch: bool) -> Answer:
     preset = None if _is_expression(request.expression) else find_preset(request.expression)
     if preset is not None:
         request = msgspec.structs.replace(request, expression=preset.expression)
-    return run_screen(_panel_of_file(path), request)
+    return run_screen(panel_of_file(path), request)
 
 
-def _panel_of_file(path: Path) -> Panel:
+def panel_of_file(path: Path) -> Panel:
+    """A file's bars as a Panel; what is left out is told on standard error."""
     from ralph.brokers.files import read_bars
     from ralph.market.columns import build_panel
 

@@ -137,6 +137,10 @@ class Screening:
             found = await self._universe(panel, universe, _newest(panel), (name.casefold(),))
             screens.members(panel.as_of(), found)
 
+    async def plain_universe(self, panel: Panel, universe: Universe, as_of: date | None) -> Universe:
+        """A universe without the names of lists and screens; raises what a screen over it would."""
+        return await self._universe(panel, universe, as_of or _newest(panel), ())
+
     async def _record(self, panel: Panel, saved: SavedScreen, day: date, path: tuple[str, ...]) -> int:
         """Keeps a run of all matches; how many of them were written now."""
         whole = screens.Request(expression=saved.expression, universe=saved.universe, as_of=day)

@@ -305,6 +305,8 @@ def _scan_one(
 ) -> None:
     """One Symbol with enough bars."""
     terms[EVALUABLE] = 1.0
+    if (rank == rank and rank < rules[RANK_MIN]) or not keeps_template(high, low, close):
+        return  # most Symbols, and the cheapest rule
     mean_range = np.empty(close.size)
     average_range(high, low, close, mean_range)
     found = np.empty((SWING_ROWS, close.size + 1))
@@ -314,7 +316,7 @@ def _scan_one(
     newest[:] = np.nan
     count = _newest_legs(found, high, low, state, newest)
     begin = _find_base(high, low, volume, newest, count, rules, terms)
-    if begin < 0 or (rank == rank and rank < rules[RANK_MIN]) or not keeps_template(high, low, close):
+    if begin < 0:
         terms[ADVANCE : DRY_UP_3 + 1] = np.nan
         return
     base = newest[:, begin:count].copy()

@@ -9,13 +9,19 @@ from numpy.typing import NDArray
 from ralph.market.view import View
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 MEANS = (50, 200)
 YEAR_BARS = 252
 
 
 class Breadth(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of Symbols that traded; a share, 0 to 1, is None where no Symbol has bars enough."""
+    """Counts of Symbols that traded; what is None cannot be told.
+
+    above_sma50, above_sma200  shares, 0 to 1, of the Symbols with bars enough
+    new_highs, new_lows        beyond the 252 bars before, strictly, by high and low, of `judged` Symbols with so many
+    foreign_net                won bought net by foreigners, over the Symbols whose flows are known
+    """
 
     symbols: int
     advancers: int
@@ -23,17 +29,21 @@ class Breadth(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int
     above_sma50: float | None
     above_sma200: float | None
+    judged: int
     new_highs: int
     new_lows: int
+    foreign_net: float | None
 
 
-def measure(view: View, columns: NDArray[np.int64]) -> Breadth:
-    """Of the given columns. New highs and lows are beyond the YEAR_BARS bars before, strictly, by high and low."""
-    columns = columns[view.traded[columns]]
+def measure(view: View, members: BoolArray) -> Breadth:
+    """Of those `members` [symbols] that traded on the view's Session."""
+    columns = np.flatnonzero(members & view.traded)
     tail = min(view.height, YEAR_BARS + 1)
-    high, low, close = (np.take(view.field(name)[-tail:], columns, axis=1) for name in ("high", "low", "close"))
+    high, low, close = (_tail(view, name, tail, columns) for name in ("high", "low", "close"))
     change = close[-1] - close[-2] if tail > 1 else np.full(columns.size, np.nan)
-    whole = tail == YEAR_BARS + 1
+    is_judged = ~np.isnan(close[0]) & (tail > YEAR_BARS)
+    flow = view.newest("foreign_value", 1)[-1, columns]
+    flow = flow[~np.isnan(flow)]
     above = [_share_above(close, period) for period in MEANS]
     return Breadth(
         symbols=int(columns.size),
@@ -42,9 +52,17 @@ def measure(view: View, columns: NDArray[np.int64]) -> Breadth:
         unchanged=int((change == 0).sum()),
         above_sma50=above[0],
         above_sma200=above[1],
-        new_highs=int((high[-1] > high[:-1].max(axis=0)).sum()) if whole else 0,
-        new_lows=int((low[-1] < low[:-1].min(axis=0)).sum()) if whole else 0,
+        judged=int(is_judged.sum()),
+        new_highs=int((is_judged & (high[-1] > high[:-1].max(axis=0, initial=0.0))).sum()),
+        new_lows=int((is_judged & (low[-1] < low[:-1].min(axis=0, initial=np.inf))).sum()),
+        foreign_net=float(flow.sum()) if flow.size else None,
     )
+
+
+def _tail(view: View, name: str, rows: int, columns: NDArray[np.int64]) -> FloatArray:
+    """The newest rows of some columns, NaN above a Symbol's first bar."""
+    found: FloatArray = np.take(view.newest(name, rows), columns, axis=1)
+    return found
 
 
 def _share_above(close: FloatArray, period: int) -> float | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ralph.scanners.component import Component, missing, points
 from ralph.scanners.day import MarketDay
-from ralph.scanners.scanner import Scanner
+from ralph.scanners.scanner import Chosen, Param, Scanner
 from ralph.scanners.setup import Setup
 
 FloatArray = NDArray[np.float64]
@@ -121,13 +121,13 @@ def _component(name: str, checked: Checked, column: int) -> Component:
     )
 
 
-def find(day: MarketDay) -> list[Setup]:
-    """Symbols that earn at least SHARE_MIN of the points that can be reached."""
+def find(day: MarketDay, chosen: Chosen) -> list[Setup]:
+    """Symbols that earn at least `share_min` of the points that can be reached."""
     fields = {name: day.tail(name, BARS) for name in ("high", "low", "close", "volume")}
     checked = measure(Day(**fields, smart_money=day.smart_money.score, sector_rank=day.sector_rank))
     graded = np.stack(list(checked.points.values()))
     reachable = PASSED * (~np.isnan(graded)).sum(axis=0)
-    good = (reachable > 0) & (np.nansum(graded, axis=0) >= SHARE_MIN * reachable)
+    good = (reachable > 0) & (np.nansum(graded, axis=0) >= chosen["share_min"] * reachable)
     found = [_setup(day, checked, float(fields["close"][-1, lane]), int(lane)) for lane in np.flatnonzero(good)]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
@@ -135,7 +135,7 @@ def find(day: MarketDay) -> list[Setup]:
 def _setup(day: MarketDay, checked: Checked, close: float, lane: int) -> Setup:
     parts = components(checked, lane)
     reached, reachable = points(parts)
-    listing = day.view.panel.listings[day.columns[lane]]
+    listing = day.listings[lane]
     return Setup(
         symbol=listing.symbol,
         name=listing.name,
@@ -152,5 +152,6 @@ DAYTRADING = Scanner(
     en="Seven checks of day-trading: volume, breakouts, mean, money, bounce, sector",
     ko="단타 7가지 점검: 거래량, 돌파, 이평, 수급, 반등, 업종",
     version=1,
+    params=(Param("share_min", SHARE_MIN, 0.0, 1.0),),
     find=find,
 )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ralph.scanners import vcp
 from ralph.scanners.component import Component, missing, points
 from ralph.scanners.day import MarketDay
-from ralph.scanners.scanner import Scanner
+from ralph.scanners.scanner import Chosen, Param, Scanner
 from ralph.scanners.setup import Setup
 
 FloatArray = NDArray[np.float64]
@@ -23,6 +23,7 @@ VALUE_MIN = 500 * EOK
 CHANGE_MIN, CHANGE_MAX = 0.05, 0.299
 VALUE_STEPS = ((5_000 * EOK, 3.0), (1_000 * EOK, 2.0), (300 * EOK, 1.0))
 NEAR_HIGH = 0.95
+TIE = 1e-9  # a change is a quotient: nearer than this to its limit it is on it
 BODY_MIN = 0.01
 BASE_DAYS, RISE_BARS, RISE_MIN = 14, 3, 0.03
 YEAR_BARS = 252
@@ -61,12 +62,16 @@ class Day:
         return change
 
 
-def candidates(day: Day, eligible: BoolArray) -> BoolArray:
-    """Symbols within the limits of price, traded value and change; `eligible`: common stocks in good standing."""
-    price, value, change = day.close[-1], day.value[-1], day.change
+def candidates(today: tuple[FloatArray, FloatArray, FloatArray], eligible: BoolArray, chosen: Chosen) -> BoolArray:
+    """Symbols within the limits of price and traded value in won and of the change, a ratio, [symbols] each.
+
+    `eligible`: common stocks in good standing.
+    """
+    price, value, change = today
     with np.errstate(invalid="ignore"):
-        inside = (price >= PRICE_MIN) & (price <= PRICE_MAX) & (change >= CHANGE_MIN) & (change <= CHANGE_MAX)
-        kept: BoolArray = eligible & inside & (value >= VALUE_MIN)
+        inside = (price >= chosen["price_min"]) & (price <= chosen["price_max"]) & (value >= chosen["value_min"])
+        moved = (change >= chosen["change_min"] - TIE) & (change <= chosen["change_max"] + TIE)
+        kept: BoolArray = eligible & inside & moved
     return kept
 
 
@@ -177,27 +182,29 @@ def _flow(foreign: float, institution: float) -> Component:
 
 def of_market(day: MarketDay) -> Day:
     """What the components need of a market's day."""
-    based = {setup.symbol for setup in vcp.find(day) if setup.state in ("near", "breakout")}
-    symbols = day.view.panel.symbols
-    has_base = np.array([symbols[column] in based for column in day.columns], dtype=np.bool_)
+    has_base = vcp.stands(day)
     flows = {name: day.tail(f"{name}_value", 1)[0] for name in ("foreign", "institution")}
     fields = {name: day.tail(name, YEAR_BARS) for name in ("open", "high", "low", "close", "value")}
     return Day(**fields, **flows, has_base=has_base)
 
 
-def find(day: MarketDay) -> list[Setup]:
+def find(day: MarketDay, chosen: Chosen) -> list[Setup]:
     """The day's candidates with their points, as a share of those that can be reached."""
-    measured = of_market(day)
-    listed = np.array([day.view.panel.listings[column].market != "KONEX" for column in day.columns], dtype=np.bool_)
-    chosen = candidates(measured, day.is_common & day.is_normal & listed)
-    found = [_setup(day, measured, int(lane)) for lane in np.flatnonzero(chosen)]
+    on_konex = day.view.panel.roster.on_market("KONEX", day.view.on)[day.columns]
+    price, value = day.tail("close", 1)[0], day.tail("value", 1)[0]
+    kept = candidates((price, value, day.change), day.is_common & day.is_normal & ~on_konex, chosen)
+    universe = np.zeros(day.view.traded.size, dtype=np.bool_)
+    universe[day.columns[kept]] = True
+    few = MarketDay(day.view, universe, day.around)
+    measured = of_market(few)
+    found = [_setup(few, measured, lane) for lane in range(few.size)]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
 
 def _setup(day: MarketDay, measured: Day, lane: int) -> Setup:
     parts = components(measured, lane)
     reached, reachable = points(parts)
-    listing, close = day.view.panel.listings[day.columns[lane]], float(measured.close[-1, lane])
+    listing, close = day.listings[lane], float(measured.close[-1, lane])
     return Setup(
         symbol=listing.symbol,
         name=listing.name,
@@ -219,5 +226,12 @@ CLOSING_BET = Scanner(
     en="Strong closes on large traded value, to hold over night: 12 points",
     ko="종가 베팅: 거래대금을 동반한 강한 마감, 12점 만점",
     version=2,
+    params=(
+        Param("price_min", PRICE_MIN, 0.0, 1e9),
+        Param("price_max", PRICE_MAX, 0.0, 1e9),
+        Param("value_min", VALUE_MIN, 0.0, 1e15),
+        Param("change_min", CHANGE_MIN, -1.0, 1.0),
+        Param("change_max", CHANGE_MAX, -1.0, 1.0),
+    ),
     find=find,
 )

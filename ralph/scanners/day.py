@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ralph.market.flags import ANOMALY
+from ralph.market.symbol import Listing
 from ralph.market.view import View
-from ralph.scanners import money, sectors
+from ralph.scanners import money
+from ralph.scanners.around import Around
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.int64]
 
-ANOMALY_BARS = 20  # a Symbol is not scanned for so long after a bar that was flagged
+ANOMALY_SESSIONS = 20  # a Symbol is not scanned on a Session with a flagged bar nor on so many after it
 FILTER_BARS = 20
 ADR_MIN = 0.015  # daily range, high over low: what moves less is no share that trades freely
 VALUE_MIN = 1_000_000_000.0  # won a day
-RETURN_BARS = 5
 
 
 class MarketDay:
     """Some columns of a View, those that traded on its Session; arrays are [bars, symbols] of these columns.
 
-    `ranks`: RS ratings 1-99 [panel symbols], NaN where there is none.
+    `around`: the whole market that they are measured against.
     """
 
-    def __init__(self, view: View, universe: BoolArray, ranks: FloatArray | None = None) -> None:
+    def __init__(self, view: View, universe: BoolArray, around: Around | None = None) -> None:
         self.view = view
+        self.around = Around(view) if around is None else around
         self.columns: IndexArray = np.flatnonzero(universe & view.traded)
-        self._ranks = ranks
         self._tails: dict[tuple[str, int], FloatArray] = {}
 
     @property
@@ -39,10 +41,25 @@ class MarketDay:
         """How many Symbols."""
         return int(self.columns.size)
 
-    @cached_property
+    @property
     def ranks(self) -> FloatArray:
-        """RS ratings of the columns."""
-        return np.full(self.size, np.nan) if self._ranks is None else self._ranks[self.columns]
+        """RS ratings."""
+        return self.around.ranks[self.columns]
+
+    @property
+    def sector_rank(self) -> FloatArray:
+        """Where the return of five bars stands in the sector, 0 best."""
+        return self.around.sector_rank[self.columns]
+
+    @property
+    def is_common(self) -> BoolArray:
+        """A common share, or nothing tells what it is."""
+        return self.around.is_common[self.columns]
+
+    @cached_property
+    def listings(self) -> list[Listing]:
+        """What is known about each Symbol."""
+        return [self.view.panel.listings[column] for column in self.columns]
 
     def tail(self, field: str, bars: int) -> FloatArray:
         """The newest `bars` rows of a field, NaN where a Symbol has fewer; of one nobody imported all NaN."""
@@ -59,22 +76,18 @@ class MarketDay:
 
     @cached_property
     def is_clean(self) -> BoolArray:
-        """No bar flagged as an anomaly among the newest ANOMALY_BARS."""
-        flags = np.take(self.view.flags()[-ANOMALY_BARS:], self.columns, axis=1)
-        clean: BoolArray = ~((flags & int(ANOMALY)) != 0).any(axis=0)
+        """No bar flagged as an anomaly on the Session or the ANOMALY_SESSIONS before it."""
+        rows = min(ANOMALY_SESSIONS + 1, self.view.height)
+        flags = np.take(self.view.flags()[-rows:], self.columns, axis=1)
+        sessions = np.take(self.view.session_of(rows), self.columns, axis=1)
+        flagged = ((flags & int(ANOMALY)) != 0) & (sessions >= max(0, self.view.index - ANOMALY_SESSIONS))
+        clean: BoolArray = ~flagged.any(axis=0)
         return clean
-
-    @cached_property
-    def is_common(self) -> BoolArray:
-        """A common share, or nobody said what it is."""
-        listings = self.view.panel.listings
-        return np.array([listings[column].kind in (None, "common") for column in self.columns], dtype=np.bool_)
 
     @cached_property
     def is_normal(self) -> BoolArray:
         """Not under administration nor halted, as far as it is known."""
-        listings = self.view.panel.listings
-        states = [listings[column].state or "normal" for column in self.columns]
+        states = [_state_on(listing, self.view.on) for listing in self.listings]
         return np.array(["administrative" not in state and "halted" not in state for state in states], dtype=np.bool_)
 
     @cached_property
@@ -86,11 +99,6 @@ class MarketDay:
         return lively
 
     @cached_property
-    def sector(self) -> list[str | None]:
-        """Each Symbol's sector."""
-        return [self.view.panel.listings[column].sector for column in self.columns]
-
-    @cached_property
     def change(self) -> FloatArray:
         """Of the close against that of the bar before, a ratio."""
         close = self.tail("close", 2)
@@ -98,14 +106,16 @@ class MarketDay:
         return change
 
     @cached_property
-    def sector_rank(self) -> FloatArray:
-        """Where the RETURN_BARS return stands in the sector, 0 best."""
-        close = self.tail("close", RETURN_BARS + 1)
-        return sectors.rank_shares(self.sector, close[-1] / close[0] - 1.0)
-
-    @cached_property
     def smart_money(self) -> money.SmartMoney:
         """Scores from investor flows."""
         bars = money.COUNT_DAYS
         foreign, institution = self.tail("foreign_value", bars), self.tail("institution_value", bars)
         return money.measure(foreign, institution, self.tail("value", bars))
+
+
+def _state_on(listing: Listing, day: date) -> str:
+    """What a source said of a Symbol's state on a day: normal where it said nothing."""
+    for past in listing.past:
+        if past.field == "state" and past.since <= day <= past.until:
+            return past.value
+    return listing.state or "normal"

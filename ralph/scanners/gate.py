@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
+import numpy as np
 
+from ralph.market.view import View
+from ralph.scanners.around import Around
 from ralph.scanners.component import Component, missing
 
 START = 50.0
@@ -34,6 +37,24 @@ def index_points(change: float) -> float:
         return 0.0
     size = STRONG if abs(change) > STRONG_RATIO else WEAK
     return size if change > 0 else -size
+
+
+def as_of(around: Around) -> Gate:
+    """The gate of a market's Session, from its indices and from the sectors' own bars."""
+    return judge({name: index_change(around.view, name) for name in INDICES}, around.sector_changes())
+
+
+def index_change(view: View, name: str) -> float | None:
+    """Of an index since the Session before, a ratio; None where it has no close on either of the two."""
+    if view.index == 0 or name not in view.panel.beside.indices:
+        return None
+    days, closes = view.panel.beside.indices[name]
+    two = []
+    for session in view.panel.sessions[view.index - 1 : view.index + 1]:
+        at = np.flatnonzero(days == session)
+        two.append(float(closes[at[0]]) if at.size else np.nan)
+    change = two[1] / two[0] - 1.0 if two[0] > 0 and two[1] > 0 else np.nan
+    return None if np.isnan(change) else change
 
 
 def judge(changes: Mapping[str, float | None], sectors: Mapping[str, float]) -> Gate:

@@ -8,33 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
 
 MEMBERS_MIN = 5  # a rank among fewer says nothing
 
 
-def changes(sector: Sequence[str | None], change: FloatArray, value: FloatArray) -> dict[str, float]:
+def changes(names: Sequence[str], sector: IndexArray, change: FloatArray, value: FloatArray) -> dict[str, float]:
     """Each sector's change, a ratio: the mean of its members' `change` [symbols], weighted by traded `value` in won.
 
-    Symbols without a sector, a change or traded value do not count; a sector without any that does is left out.
+    `sector` [symbols] are places in `names`, -1 without one. Symbols without a sector, a change or traded value do not
+    count; a sector without any that does is left out.
     """
-    found: dict[str, float] = {}
-    for name in sorted({one for one in sector if one}):
-        there = np.array([one == name for one in sector]) & np.isfinite(change) & (value > 0)
-        if there.any():
-            found[name] = float(np.average(change[there], weights=value[there]))
-    return found
+    counted = (sector >= 0) & np.isfinite(change) & (value > 0)
+    weight = np.bincount(sector[counted], weights=value[counted], minlength=len(names))
+    total = np.bincount(sector[counted], weights=value[counted] * change[counted], minlength=len(names))
+    return {name: float(total[place] / weight[place]) for place, name in enumerate(names) if weight[place] > 0}
 
 
-def rank_shares(sector: Sequence[str | None], measured: FloatArray) -> FloatArray:
+def rank_shares(sector: IndexArray, measured: FloatArray) -> FloatArray:
     """Where each Symbol stands in its sector by `measured` [symbols], best 0, worst towards 1; ties share the better.
 
-    NaN without a sector or a value, and in a sector with fewer than MEMBERS_MIN values.
+    NaN without a sector (-1) or a value, and in a sector with fewer than MEMBERS_MIN values.
     """
     out = np.full(measured.size, np.nan)
-    for name in {one for one in sector if one}:
-        members = np.flatnonzero(np.array([one == name for one in sector]) & np.isfinite(measured))
+    there = (sector >= 0) & np.isfinite(measured)
+    for place in np.unique(sector[there]):
+        members = np.flatnonzero(there & (sector == place))
         if members.size >= MEMBERS_MIN:
             values = measured[members]
-            better = (values[None, :] > values[:, None]).sum(axis=1)
-            out[members] = better / members.size
+            ordered = np.sort(values)
+            out[members] = (members.size - np.searchsorted(ordered, values, side="right")) / members.size
     return out

@@ -31,7 +31,7 @@ class Contraction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     confirmed: bool
 
 
-class Setup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Setup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A Symbol that a scanner found.
 
     state   in the scanner's own words; score 0-100, of what could be reached where components are missing

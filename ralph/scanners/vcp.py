@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +10,7 @@ from ralph.kernels import base_rows as rows
 from ralph.market.view import View
 from ralph.scanners.component import Component, missing
 from ralph.scanners.day import MarketDay
-from ralph.scanners.scanner import Scanner
+from ralph.scanners.scanner import Chosen, Param, Scanner
 from ralph.scanners.setup import Contraction, Setup
 
 FloatArray = NDArray[np.float64]
@@ -20,32 +19,29 @@ STATES = ("none", "forming", "near", "breakout", "extended", "failed")
 """By number: below 95 % of the pivot, near it, through it on volume today, above 105 % of it, below the last low."""
 
 SESSIONS_A_WEEK = 5
+CHANCE = 0.0066  # of random walks of 420 bars that hold a base on their last bar, without RS ratings
 
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a base must keep, in the order of the kernel's rules. Shares are of 1, lengths in bars."""
-
-    length_min: float = 15
-    length_max: float = 325
-    first_depth_min: float = 0.08
-    first_depth_max: float = 0.35
-    shrink_max: float = 0.85  # of the depth before
-    last_depth_max: float = 0.10
-    low_holds: float = 0.98  # of the low before
-    high_floor: float = 0.88  # of the first high
-    high_ceiling: float = 1.03
-    advance_min: float = 0.30
-    advance_bars: float = 250
-    damage_bars: float = 65
-    damage_high: float = 0.90
-    dry_up_max: float = 0.75
-    breakout_volume: float = 1.40
-    near: float = 0.95
-    extended: float = 1.05
-    rank_min: float = 70
-
-
-DEFAULT_RULES: FloatArray = np.array(msgspec.structs.astuple(Rules()), dtype=np.float64)
+RULES = (  # what a base must keep, in the order of the kernel's rules; shares are of 1, lengths in bars
+    Param("length_min", 15, 2, 1_000, whole=True),
+    Param("length_max", 325, 2, 1_000, whole=True),
+    Param("first_depth_min", 0.08, 0, 1),
+    Param("first_depth_max", 0.35, 0, 1),
+    Param("shrink_max", 0.85, 0, 1),  # of the depth before
+    Param("last_depth_max", 0.10, 0, 1),
+    Param("low_holds", 0.98, 0, 2),  # of the low before
+    Param("high_floor", 0.88, 0, 1),  # of the first high
+    Param("high_ceiling", 1.03, 1, 2),
+    Param("advance_min", 0.30, 0, 10),
+    Param("advance_bars", 250, 1, 1_000, whole=True),
+    Param("damage_bars", 65, 1, 1_000, whole=True),
+    Param("damage_high", 0.90, 0, 1),
+    Param("dry_up_max", 0.75, 0, 10),
+    Param("breakout_volume", 1.40, 0, 100),
+    Param("near", 0.95, 0, 1),
+    Param("extended", 1.05, 1, 10),
+    Param("rank_min", 70, 0, 99),
+)
+DEFAULT_RULES: FloatArray = np.array([rule.default for rule in RULES], dtype=np.float64)
 
 _PARTS = (
     ("tight", rows.TIGHT_PART, "contractions shrink to {:.0f}% of full marks", "수축 강도 {:.0f}%"),
@@ -57,15 +53,25 @@ _PARTS = (
 )
 
 
-def find(day: MarketDay, rules: Rules | None = None) -> list[Setup]:
+def find(day: MarketDay, chosen: Chosen) -> list[Setup]:
     """The bases that stand; Symbols with fewer than 252 bars have none."""
-    fields = [np.take(day.view.field(name), day.columns, axis=1) for name in ("high", "low", "close", "volume")]
-    limits = DEFAULT_RULES if rules is None else np.array(msgspec.structs.astuple(rules), dtype=np.float64)
-    first = day.view.first[day.columns].astype(np.int32)
-    terms, legs = kernels.bases.scan(fields[0], fields[1], fields[2], fields[3], first, day.ranks, limits)
+    terms, legs = _scan(day, np.array([chosen[rule.name] for rule in RULES], dtype=np.float64))
     held = np.flatnonzero(terms[rows.LEG_COUNT] > 0)
     found = [_setup(day.view, int(day.columns[lane]), terms[:, lane], legs[:, :, lane]) for lane in held]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
+
+
+def stands(day: MarketDay) -> NDArray[np.bool_]:
+    """Whether each Symbol holds a base by the usual rules, or left one upwards."""
+    terms, _ = _scan(day, DEFAULT_RULES)
+    standing: NDArray[np.bool_] = (terms[rows.LEG_COUNT] > 0) & (terms[rows.STATE] != rows.FAILED)
+    return standing
+
+
+def _scan(day: MarketDay, rules: FloatArray) -> tuple[FloatArray, FloatArray]:
+    fields = [np.take(day.view.field(name), day.columns, axis=1) for name in ("high", "low", "close", "volume")]
+    first = day.view.first[day.columns].astype(np.int32)
+    return kernels.bases.scan(fields[0], fields[1], fields[2], fields[3], first, day.ranks, rules)
 
 
 def _number(value: float) -> float | None:
@@ -141,5 +147,7 @@ VCP = Scanner(
     en="Volatility contraction: falls that shrink below a pivot after an advance, while volume dries up",
     ko="변동성 수축: 상승 뒤 피벗 아래에서 낙폭과 거래량이 줄어드는 베이스",
     version=1,
+    params=RULES,
+    chance=CHANCE,
     find=find,
 )
