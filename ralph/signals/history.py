@@ -13,8 +13,10 @@ import numpy as np
 from ralph.config import SignalsConfig
 from ralph.market.panel import Panel
 from ralph.market.symbol import Symbol
-from ralph.scanners import gate, sectors
+from ralph.scanners import gate
+from ralph.scanners.around import Around
 from ralph.scanners.day import MarketDay
+from ralph.scanners.running import Asked, UniverseFilter, look_at
 from ralph.signals import life
 from ralph.signals.prices import grid_of, levels
 from ralph.signals.signal import Signal, Transition, signal_id
@@ -58,45 +60,30 @@ class Book:
 
 
 class MarketDays(NamedTuple):
-    """A market as of a Session: all that traded, those without anomalies, and those of them that scanners look at."""
+    """A market as of a Session: all of it, those without anomalies, and those of them that scanners look at."""
 
-    whole: MarketDay
+    around: Around
     clean: MarketDay
     lively: MarketDay
 
 
 def market_days(panel: Panel, on: date) -> MarketDays:
     """The Universe is every Symbol listed on the Session."""
-    view = panel.session_view(on)
-    whole = MarketDay(view, view.listed)
+    around = Around(panel.session_view(on))
+    everyone = around.view.listed
 
-    def some(kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> MarketDay:
-        looked_at = np.zeros(view.listed.size, np.bool_)
-        looked_at[whole.columns[kept]] = True
-        return MarketDay(view, looked_at)
+    def some(universe_filter: UniverseFilter) -> MarketDay:
+        looked_at, _ = look_at(around, Asked(universe=everyone, universe_filter=universe_filter))
+        return MarketDay(around.view, looked_at, around)
 
-    return MarketDays(whole, some(whole.is_clean), some(whole.is_clean & whole.is_common & whole.is_lively))
-
-
-def gate_of(whole: MarketDay) -> str:
-    """The market gate of a Session; unknown where an index has no close of it and the one before."""
-    view = whole.view
-    changes: dict[str, float | None] = {}
-    for name in gate.INDICES:
-        days, closes = view.panel.beside.indices.get(name, (np.empty(0, "datetime64[D]"), np.empty(0)))
-        by_day = dict(zip(days.tolist(), closes.tolist(), strict=True))
-        before = view.panel.sessions[view.index - 1].astype(object) if view.index else None
-        now, then = by_day.get(view.on), by_day.get(before)
-        changes[name] = None if now is None or then is None else now / then - 1.0
-    value = whole.tail("value", 1)[0]
-    return gate.judge(changes, sectors.changes(whole.sector, whole.change, value)).state
+    return MarketDays(around, some("none"), some("default"))
 
 
 def play(panel: Panel, index: int, systems: Sequence[System], book: Book, config: SignalsConfig) -> list[Played]:
     """One Session. Changes the book."""
     trading = Trading(panel, index)
     days = market_days(panel, trading.on)
-    state = gate_of(days.whole)
+    state = gate.as_of(days.around).state
     played = []
     for system in systems:
         steps = list(_advanced(trading, system.name, book, config))

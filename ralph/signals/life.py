@@ -117,7 +117,7 @@ def _wait(signal: Signal, bar: Bar, now: Now) -> Step:
 def _hold(signal: Signal, bar: Bar, now: Now, *, is_entry: bool) -> Step:
     if not bar.is_fillable:
         return signal, ()
-    prices = np.array([bar.open, bar.high, bar.low, bar.close])
+    prices = np.array([bar.open, bar.high, bar.low, bar.close], dtype=np.float64)
     rules = exit_levels(signal, now.on)
     is_last = now.filled_age >= signal.plan.hold_sessions
     reason = kernels.lives.reason_of(prices, rules, int(is_entry), int(is_last))
@@ -136,7 +136,7 @@ def exit_levels(signal: Signal, on: date) -> np.ndarray[tuple[int], np.dtype[np.
     up = np.nan if plan.gap_up is None else grid.up(signal.fill * (1.0 + plan.gap_up))
     down = np.nan if plan.gap_down is None else grid.down(signal.fill * (1.0 - plan.gap_down))
     target = signal.levels.targets[0] if signal.levels.targets else np.nan
-    return np.array([signal.levels.stop, target, up, down])
+    return np.array([signal.levels.stop, target, up, down], dtype=np.float64)
 
 
 def _seen(signal: Signal, bar: Bar, *, is_whole: bool) -> Signal:

@@ -16,6 +16,7 @@ from ralph.market.symbol import Symbol
 from ralph.scanners import money
 from ralph.scanners.component import Component
 from ralph.scanners.day import MarketDay
+from ralph.scanners.scanner import Scanner
 from ralph.scanners.setup import Setup
 from ralph.signals.grading import Cut, Measured, grade
 from ralph.signals.signal import Grade, Plan, Sentence
@@ -71,8 +72,12 @@ def build(config: SignalsConfig) -> dict[str, System]:
             rules = config.daytrading if name == "daytrading" else config.scans
             propose = _with(rules, daily)
         version = version_of(rules, f"{name}:{scanner.version}")
-        found[name] = System(name, scanner.en, scanner.ko, version, rules, scanner.find, propose)
+        found[name] = System(name, scanner.en, scanner.ko, version, rules, _by_default(scanner), propose)
     return found
+
+
+def _by_default(scanner: Scanner) -> Callable[[MarketDay], list[Setup]]:
+    return lambda day: scanner.find(day, scanner.bind({}))
 
 
 def of_screen(
