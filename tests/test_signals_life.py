@@ -69,7 +69,14 @@ def now(armed_age: int = 1, filled_age: int = 0) -> life.Now:
 
 def held(plan: Plan = STOP_PLAN, **changes: Any) -> Signal:
     """Filled at 10,000: stop 9,500 and target 11,000, or 9,700 and 10,500."""
-    own = {"state": "triggered", "triggered_on": ARMED, "fill": 10_000.0, "lowest": 10_000.0, "highest": 10_000.0}
+    own: dict[str, Any] = {
+        "state": "triggered",
+        "triggered_on": ARMED,
+        "fill": 10_000.0,
+        "lowest": 10_000.0,
+        "highest": 10_000.0,
+    }
+    own["reason"] = "entry"
     return signal(plan, **{**own, **changes})
 
 

@@ -59,11 +59,7 @@ def ls_command(limit: int, workspace: str | None, home: Path | None, as_json: bo
     if as_json:
         print_json(found)
         return
-    rows = [
-        (each.id, each.armed_on, each.system, each.symbol, each.name, each.grade, number(each.score, 1), each.state)
-        + (number(each.levels.entry, 0), number(each.levels.stop, 0), _target(each), _net(each))
-        for each in found
-    ]
+    rows = [_row(each) for each in found]
     headings = ("id", "armed", "system", "symbol", "name", "grade", "score", "state", "entry", "stop", "target", "net")
     print_table(headings, rows, right=(6, 8, 9, 10, 11))
 
@@ -195,6 +191,11 @@ def _print_signal(signal: Signal) -> None:
         click.echo(f"  {part.name} {given}/{number(part.maximum, 1)}: {part.en} / {part.ko}")
     if signal.outcome is not None:
         click.echo(f"  {_net(signal)}% after costs, {signal.outcome.r:+.2f} R, {number(signal.outcome.profit, 0)} won")
+
+
+def _row(each: Signal) -> tuple[Any, ...]:
+    about = (each.id, each.armed_on, each.system, each.symbol, each.name, each.grade, number(each.score, 1), each.state)
+    return (*about, number(each.levels.entry, 0), number(each.levels.stop, 0), _target(each), _net(each))
 
 
 def _target(signal: Signal) -> str:

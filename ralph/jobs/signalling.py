@@ -18,7 +18,9 @@ from ralph.jobs.screening import Screening, sessions_of
 from ralph.market.panel import Panel
 from ralph.market.symbol import Symbol
 from ralph.signals import life
+from ralph.signals.chance import DRAWS
 from ralph.signals.history import Book, Closing, Played, play, session_index
+from ralph.signals.performance import Report, Split, report
 from ralph.signals.signal import Signal, Transition
 from ralph.signals.systems import SCREEN, System, build, of_screen
 from ralph.signals.trading import Trading
@@ -109,6 +111,20 @@ class Signalling:
             ended, steps = life.end_by_hand(signal, on, paid, self.config.costs)
             await store.write_step(connection, panel.workspace, ended, steps, Closing(signal.id, on, paid))
         return ended
+
+    async def performance(
+        self, workspace: str | None, asked: store.Asked, split: Split | None = None, draws: int = DRAWS
+    ) -> Report:
+        """What the Signals of a filter have earned, beside so many random draws (none: 0)."""
+        panel = self._markets.panel(workspace)
+        async with self._database.acquire() as connection:
+            texts = await store.signal_texts(connection, panel.workspace, asked)
+
+        def work() -> Report:
+            signals = [msgspec.json.decode(text, type=Signal) for text in texts]
+            return report(panel, signals, split, draws, self.config.costs)
+
+        return await asyncio.to_thread(work)
 
     async def _make(
         self,

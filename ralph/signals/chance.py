@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from ralph import kernels
 from ralph.config import CostRules
+from ralph.market.kinds import kind_of
 from ralph.market.panel import FIELDS, Panel
+from ralph.scanners.day import ADR_MIN, FILTER_BARS, VALUE_MIN
 from ralph.signals.costs import side_ratios
-from ralph.signals.history import market_days, session_index
+from ralph.signals.history import session_index
 from ralph.signals.signal import Signal
 from ralph.signals.trading import Trading
 
@@ -59,7 +61,12 @@ def field_of(panel: Panel, signals: Sequence[Signal]) -> Field:
     for session in range(since, until):
         trading = Trading(panel, session)
         fillable[session - since] = trading.traded & ~trading.is_locked
-    universe = {index: market_days(panel, panel.sessions[index].astype(object)).lively.columns for index in armed}
+    lively = _lively(panel)
+    universe = {}
+    for index in armed:
+        row = panel.rows[index]
+        there = (row >= 0) & lively[np.maximum(row, 0), columns]
+        universe[index] = np.flatnonzero(there & panel.roster.listed(panel.sessions[index].astype(object)))
     return Field(since, (bars[0], bars[1], bars[2], bars[3]), fillable, universe)
 
 
@@ -97,6 +104,26 @@ def judge(means: FloatArray, own: float) -> Chance | None:
         high_ratio=float(high),
         percentile=100.0 * float((means < own).mean()),
     )
+
+
+def _lively(panel: Panel) -> NDArray[np.bool_]:
+    """Whether scanners would look at a common share on each of its bars: [bars, symbols]."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = _trailing_mean(panel.fields["high"] / panel.fields["low"]) - 1.0
+        value = _trailing_mean(panel.fields["value"])
+        lively: NDArray[np.bool_] = (spread >= ADR_MIN) & (value >= VALUE_MIN)
+    kinds = [kind_of(each.symbol, each.name, each.kind) for each in panel.listings]
+    return lively & np.array([kind in (None, "common") for kind in kinds], dtype=np.bool_)
+
+
+def _trailing_mean(values: FloatArray) -> FloatArray:
+    """Over FILTER_BARS rows, NaN where fewer are known."""
+    known = np.isfinite(values)
+    total = np.cumsum(np.where(known, values, 0.0), axis=0)
+    count = np.cumsum(known, axis=0)
+    total[FILTER_BARS:] -= total[:-FILTER_BARS].copy()
+    count[FILTER_BARS:] -= count[:-FILTER_BARS].copy()
+    return np.where(count == FILTER_BARS, total / FILTER_BARS, np.nan)
 
 
 def _terms(signal: Signal) -> FloatArray:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
-from ralph.signals.chance import Chance
-from ralph.signals.signal import Outcome, Signal
+from ralph.config import CostRules
+from ralph.market.panel import Panel
+from ralph.signals.chance import Chance, draw, field_of, judge
+from ralph.signals.history import session_index
+from ralph.signals.signal import Signal
 
 Split = Literal["grade", "year", "sector", "gate"]
 
@@ -64,40 +71,39 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     calibration: dict[str, Calibration]
 
 
-def measure(signals: Sequence[Signal], held: Mapping[str, int], chance: Chance | None = None) -> Performance:
-    """The figures of a group; `held`: Sessions that each was held, the one it was filled on counted, by id."""
-    flagged = [each for each in signals if each.is_flagged]
-    ended = sorted(
-        (each for each in signals if each.state == "closed" and not each.is_flagged),
-        key=lambda each: (str(each.closed_on), each.id),
+def measure(signals: Sequence[Signal], place: Callable[[date], int]) -> Performance:
+    """The figures of a group; `place`: the number of a Session."""
+    ended = sorted(counted(signals), key=lambda each: (str(each.closed_on), each.id))
+    about = Performance(
+        count=len(ended),
+        open=sum(each.is_open for each in signals),
+        expired=sum(each.state == "expired" for each in signals),
+        flagged=sum(each.is_flagged for each in signals),
     )
+    if not ended:
+        return about
     outcomes = [each.outcome for each in ended if each.outcome is not None]
-    about = {
-        "count": len(ended),
-        "open": sum(each.is_open for each in signals),
-        "expired": sum(each.state == "expired" for each in signals),
-        "flagged": len(flagged),
-    }
-    if not outcomes:
-        return Performance(**about)
-    return Performance(**about, **_figures(outcomes), exposure=_exposure(ended, held), chance=chance)
-
-
-def _figures(outcomes: Sequence[Outcome]) -> dict[str, float | int | None]:
     net = np.array([each.net_ratio for each in outcomes])
     r = np.array([each.r for each in outcomes])
     losses = float(-net[net < 0].sum())
-    return {
-        "win_ratio": float((net > 0).mean()),
-        "mean_ratio": float(net.mean()),
-        "median_ratio": float(np.median(net)),
-        "expectancy_r": float(r.mean()),
-        "profit_factor": float(net[net > 0].sum()) / losses if losses > 0 else None,
-        "max_drawdown_r": drawdown(r),
-        "profit": sum(each.profit for each in outcomes),
-        "mae": float(np.mean([each.mae for each in outcomes])),
-        "mfe": float(np.mean([each.mfe for each in outcomes])),
-    }
+    return replace(
+        about,
+        win_ratio=float((net > 0).mean()),
+        mean_ratio=float(net.mean()),
+        median_ratio=float(np.median(net)),
+        expectancy_r=float(r.mean()),
+        profit_factor=float(net[net > 0].sum()) / losses if losses > 0 else None,
+        max_drawdown_r=drawdown(r),
+        exposure=_exposure(ended, place),
+        profit=sum(each.profit for each in outcomes),
+        mae=float(np.mean([each.mae for each in outcomes])),
+        mfe=float(np.mean([each.mfe for each in outcomes])),
+    )
+
+
+def counted(signals: Sequence[Signal]) -> list[Signal]:
+    """Those that count: closed, and on no bar that is an anomaly."""
+    return [each for each in signals if each.outcome is not None and not each.is_flagged]
 
 
 def drawdown(results: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
@@ -106,9 +112,14 @@ def drawdown(results: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
     return float((total - np.maximum.accumulate(total)).min())
 
 
-def _exposure(ended: Sequence[Signal], held: Mapping[str, int]) -> float:
-    span = held[""]
-    return sum(held[each.id] for each in ended) / span if span else 0.0
+def _exposure(ended: Sequence[Signal], place: Callable[[date], int]) -> float:
+    spans = [
+        (place(each.triggered_on), place(each.closed_on))
+        for each in ended
+        if each.triggered_on is not None and each.closed_on is not None
+    ]
+    sessions = max(last for _, last in spans) - min(first for first, _ in spans) + 1
+    return sum(last - first + 1 for first, last in spans) / sessions
 
 
 def group_of(split: Split) -> Callable[[Signal], str]:
@@ -134,5 +145,31 @@ def calibrate(signals: Sequence[Signal]) -> Calibration:
         if own:
             means[name] = float(np.mean(own))
     values = list(means.values())
-    ordered = None if len(values) < 2 else all(one >= two for one, two in zip(values, values[1:], strict=False))
+    ordered = None if len(values) < 2 else all(one >= two for one, two in pairwise(values))
     return Calibration(mean_r=means, is_ordered=ordered)
+
+
+def report(panel: Panel, signals: Sequence[Signal], split: Split | None, draws: int, costs: CostRules) -> Report:
+    """By system, and by the parts of each where `split` says so. Takes seconds: not for the event loop."""
+    place = partial(session_index, panel)
+    field = field_of(panel, counted(signals)) if draws and counted(signals) else None
+    groups: dict[str, list[Signal]] = {}
+    for each in signals:
+        groups.setdefault(each.system, []).append(each)
+        if split is not None:
+            groups.setdefault(f"{each.system}/{group_of(split)(each)}", []).append(each)
+    found = {}
+    for name in sorted(groups):
+        plain = measure(groups[name], place)
+        if field is not None and plain.mean_ratio is not None:
+            means = draw(panel, field, counted(groups[name]), costs, draws)
+            plain = replace(plain, chance=judge(means, plain.mean_ratio))
+        found[name] = plain
+    systems = [name for name in groups if "/" not in name]
+    return Report(
+        workspace=panel.workspace,
+        simulated=panel.simulated,
+        data_version=panel.data_version,
+        groups=found,
+        calibration={name: calibrate(groups[name]) for name in systems},
+    )

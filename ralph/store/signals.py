@@ -211,16 +211,26 @@ async def closings(connection: asyncpg.Connection, workspace: str) -> list[Closi
 
 
 async def signals_page(
-    connection: asyncpg.Connection, workspace: str, asked: Asked, limit: int | None, after: str | None = None
+    connection: asyncpg.Connection, workspace: str, asked: Asked, limit: int, after: str | None = None
 ) -> tuple[list[Signal], str | None]:
     """Signals, those armed last first, and the cursor of the next page (None at the end)."""
+    rows = await _fetch(connection, workspace, asked, limit + 1, after)
+    found = [_signal(row) for row in rows[:limit]]
+    return found, f"{found[-1].armed_on}.{found[-1].id}" if len(rows) > limit else None
+
+
+async def signal_texts(connection: asyncpg.Connection, workspace: str, asked: Asked) -> list[str]:
+    """All Signals of a filter as JSON: whoever wants many decodes them beside the event loop."""
+    return [row["content"] for row in await _fetch(connection, workspace, asked, None, None)]
+
+
+async def _fetch(
+    connection: asyncpg.Connection, workspace: str, asked: Asked, limit: int | None, after: str | None
+) -> list[asyncpg.Record]:
     place: tuple[date | None, str | None] = (None, None) if after is None else _place(after)
     filters = (asked.system, asked.symbol, asked.state, asked.grade, asked.gate, asked.since, asked.until)
-    most = None if limit is None else limit + 1
-    rows = await connection.fetch(_PAGE, workspace, *filters, *place, most)
-    found = [_signal(row) for row in rows[:limit]]
-    more = limit is not None and len(rows) > limit
-    return found, f"{found[-1].armed_on}.{found[-1].id}" if more else None
+    rows: list[asyncpg.Record] = await connection.fetch(_PAGE, workspace, *filters, *place, limit)
+    return rows
 
 
 async def find_signal(connection: asyncpg.Connection, workspace: str, given: str) -> tuple[Signal, list[Transition]]:
