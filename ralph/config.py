@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from platformdirs import user_data_path
@@ -24,6 +24,9 @@ SECRETS = ("database_url", "redis_url")
 
 OUTSIDE = frozenset({"RALPH_SHARED_DIR"})
 """Variables that start with RALPH_ and belong to tests and benchmarks."""
+
+
+Section = TypeVar("Section", bound=msgspec.Struct)
 
 
 class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +72,92 @@ class AdjustmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auto: bool = False
 
 
+class SignalRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every system has: the scores from which a grade is given, and the risk of a position.
+
+    risk_ratio      of the capital between entry and stop, for one unit; units of each grade, C has none
+    position_ratio  of the capital in one position at most
+    hold_sessions   a Signal is closed at the close of that Session after its fill
+    """
+
+    s_from: float = 80.0
+    a_from: float = 70.0
+    b_from: float = 60.0
+    s_units: float = 1.5
+    a_units: float = 1.0
+    b_units: float = 0.5
+    risk_ratio: float = 0.005
+    position_ratio: float = 0.15
+    stop_ratio: float = 0.08
+    hold_sessions: int = 20
+
+
+class VcpRules(SignalRules, frozen=True, forbid_unknown_fields=True):
+    """Volatility contractions: vcp_share of the score is the base's, the rest smart money's; targets in risks."""
+
+    vcp_share: float = 0.70
+    first_target_r: float = 2.0
+    second_target_r: float = 3.0
+    arm_sessions: int = 10
+
+
+class ClosingBetRules(SignalRules, frozen=True, forbid_unknown_fields=True):
+    """Closing bets: points of 12 with traded value in won and change as a ratio for each grade; and the exits."""
+
+    s_from: float = 10.0
+    a_from: float = 8.0
+    b_from: float = 6.0
+    stop_ratio: float = 0.03
+    hold_sessions: int = 1
+    target_ratio: float = 0.05
+    gap_up_ratio: float = 0.03
+    gap_down_ratio: float = 0.02
+    s_value: float = 1_000_000_000_000.0
+    a_value: float = 500_000_000_000.0
+    b_value: float = 100_000_000_000.0
+    s_change_from: float = 0.10
+    s_change_to: float = 0.20
+    a_change_from: float = 0.08
+    a_change_to: float = 0.15
+    b_change_from: float = 0.05
+    b_change_to: float = 0.12
+
+
+class DaytradingRules(SignalRules, frozen=True, forbid_unknown_fields=True):
+    """The seven checks and the scans of daily bars: in at the next open, out by its close."""
+
+    s_from: float = 90.0
+    a_from: float = 75.0
+    stop_ratio: float = 0.03
+    hold_sessions: int = 0
+    target_ratio: float = 0.05
+
+
+class ScreenRules(SignalRules, frozen=True, forbid_unknown_fields=True):
+    """Saved screens whose matches become Signals: in at the next open; the target in risks."""
+
+    target_r: float = 2.0
+
+
+class CostRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of each side of a trade, ratios; the tax on a sale comes from its own dated table."""
+
+    commission_ratio: float = 0.00015
+    slippage_ratio: float = 0.001
+
+
+class SignalsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules of the systems, by their name; capital: what positions are sized for, won."""
+
+    capital: float = 100_000_000.0
+    vcp: VcpRules = VcpRules()
+    closing_bet: ClosingBetRules = ClosingBetRules()
+    daytrading: DaytradingRules = DaytradingRules()
+    scans: DaytradingRules = DaytradingRules(s_from=80.0, a_from=70.0)
+    screens: ScreenRules = ScreenRules()
+    costs: CostRules = CostRules()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -86,6 +175,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality: QualityConfig = QualityConfig()
     retention: RetentionConfig = RetentionConfig()
     adjustment: AdjustmentConfig = AdjustmentConfig()
+    signals: SignalsConfig = SignalsConfig()
 
 
 @dataclass(frozen=True)
@@ -126,13 +216,16 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Conf
     return config, list(settings.values())
 
 
-def _fields(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted name, type, default) of every setting, sections opened."""
+def _fields(
+    kind: type[msgspec.Struct], prefix: str = "", own: msgspec.Struct | None = None
+) -> Iterator[tuple[str, Any, Any]]:
+    """(dotted name, type, default) of every setting, sections opened; `own`: a section with defaults of its own."""
     for field in msgspec.structs.fields(kind):
-        if isinstance(field.default, msgspec.Struct):
-            yield from _fields(type(field.default), f"{prefix}{field.name}.")
+        default = getattr(own, field.name) if own is not None else field.default
+        if isinstance(default, msgspec.Struct):
+            yield from _fields(type(default), f"{prefix}{field.name}.", default)
         else:
-            yield f"{prefix}{field.name}", field.type, None if field.default is msgspec.NODEFAULT else field.default
+            yield f"{prefix}{field.name}", field.type, None if default is msgspec.NODEFAULT else default
 
 
 def _types() -> dict[str, Any]:
@@ -172,16 +265,21 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"{path} is not TOML: {error}", field="ralph.toml") from error
     found: dict[str, tuple[Any, str]] = {}
-    for key, value in tables.items():
-        inner = {f"{key}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {key: value}
-        for name, part in inner.items():
-            _known(name, f"file {path}")
-            if name == "home":
-                raise Misconfigured(
-                    f"{path}: home cannot be set in the file that lies in it; use RALPH_HOME", field="home"
-                )
-            found[name] = (part, f"file {path}")
+    for name, part in _opened(tables):
+        _known(name, f"file {path}")
+        if name == "home":
+            raise Misconfigured(f"{path}: home cannot be set in the file that lies in it; use RALPH_HOME", field="home")
+        found[name] = (part, f"file {path}")
     return found
+
+
+def _opened(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of what stands in tables and the tables in them."""
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            yield from _opened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _known(name: str, origin: str) -> None:
@@ -202,10 +300,19 @@ def _convert(name: str, value: Any, origin: str) -> Any:
 def _build(settings: Mapping[str, Setting]) -> Config:
     nested: dict[str, Any] = {}
     for name, setting in settings.items():
-        section, _, leaf = name.rpartition(".")
-        (nested.setdefault(section, {}) if section else nested)[leaf] = setting.value
-    sections = {field.name: type(field.default) for field in msgspec.structs.fields(Config)}
-    return Config(**{key: sections[key](**part) if isinstance(part, dict) else part for key, part in nested.items()})
+        *sections, leaf = name.split(".")
+        part = nested
+        for section in sections:
+            part = part.setdefault(section, {})
+        part[leaf] = setting.value
+    return _filled(Config, nested)
+
+
+def _filled(kind: type[Section], parts: Mapping[str, Any]) -> Section:
+    sections = {field.name: type(field.default) for field in msgspec.structs.fields(kind)}
+    return kind(
+        **{key: _filled(sections[key], part) if isinstance(part, dict) else part for key, part in parts.items()}
+    )
 
 
 def _check(config: Config, settings: Mapping[str, Setting]) -> None:

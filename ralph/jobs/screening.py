@@ -120,7 +120,7 @@ class Screening:
         BadParameter, TooLarge and DataNotFound name what is wrong with the range.
         """
         panel = self._markets.panel(workspace)
-        asked = _sessions(panel, since, until)
+        asked = sessions_of(panel, since, until)
         async with self._database.acquire() as connection:
             written = await written_sessions(connection, saved)
         missing = [day for day in asked if day not in written]
@@ -295,8 +295,8 @@ def _newest(panel: Panel) -> date | None:
     return panel.sessions[-1].astype(object) if panel.sessions.size else None
 
 
-def _sessions(panel: Panel, since: date, until: date) -> list[date]:
-    """The Sessions of a range, both ends included."""
+def sessions_of(panel: Panel, since: date, until: date, most: int = FILL_SESSIONS_MAX) -> list[date]:
+    """The Sessions of a range, both ends included; TooLarge where there are more than `most`."""
     if since > until:
         raise BadParameter(f"the range begins on {since}, after its end {until}", field="from", accepted=f"to {until}")
     first, last = np.searchsorted(panel.sessions, [np.datetime64(since), np.datetime64(until, "D") + 1])
@@ -307,11 +307,11 @@ def _sessions(panel: Panel, since: date, until: date) -> list[date]:
         raise DataNotFound(
             f"no Session from {since} to {until} has data; there is {known}", field="from", accepted=known
         )
-    if last - first > FILL_SESSIONS_MAX:
+    if last - first > most:
         raise TooLarge(
-            f"{last - first} Sessions are too many at once: ask for at most {FILL_SESSIONS_MAX}",
+            f"{last - first} Sessions are too many at once: ask for at most {most}",
             field="from",
-            accepted=f"at most {FILL_SESSIONS_MAX} Sessions",
+            accepted=f"at most {most} Sessions",
         )
     sessions: list[date] = panel.sessions[first:last].astype(object).tolist()
     return sessions

@@ -11,6 +11,7 @@ bases     volatility contractions                    swings   a causal zigzag
 legs      what is told of each contraction           uptrend  the Trend Template's rules of price
 base_rows the rows of their results
 following running bars of weeks and months           places   of values among those before them
+lives     how positions end
 jit       how kernels are compiled
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ralph.kernels import bases as bases
     from ralph.kernels import following as following
     from ralph.kernels import live as live
+    from ralph.kernels import lives as lives
     from ralph.kernels import machine as machine
     from ralph.kernels import places as places
     from ralph.kernels import rows as rows

@@ -1,0 +1,197 @@
+"""/api/v1/signals: graded Signals, their lives and charts, and what they earned."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from litestar import Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from ralph.api.problems import PROBLEMS
+from ralph.errors import UnknownSymbol
+from ralph.jobs.signalling import Ran, Signalling
+from ralph.market.panel import Panel
+from ralph.market.symbol import parse_symbol
+from ralph.signals.performance import Report
+from ralph.signals.signal import Grade, Signal, State, Transition
+from ralph.store.database import Database
+from ralph.store.markets import Markets
+from ralph.store.signals import Asked, find_signal, signals_page
+
+CHART_BARS = 120  # before the Signal's last bar
+
+PageLimit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most this many.")]
+Draws = Annotated[int, QueryParameter(ge=0, le=10_000, description="Random draws of the base rate; 0: none.")]
+Since = Annotated[date | None, QueryParameter(name="from", description="Armed on this Session or later.")]
+Until = Annotated[date | None, QueryParameter(name="to", description="Armed on this Session or earlier.")]
+
+
+class SignalPage(msgspec.Struct, frozen=True):
+    """Signals, those armed last first; next is the cursor of the following page."""
+
+    workspace: str
+    simulated: bool
+    signals: list[Signal]
+    next: str | None
+
+
+class ChartBar(msgspec.Struct, frozen=True):
+    """A bar as of the last Session that the Signal saw."""
+
+    on: date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class SignalCard(msgspec.Struct, frozen=True):
+    """A Signal, each step of its life, and the bars around it."""
+
+    workspace: str
+    simulated: bool
+    signal: Signal
+    transitions: list[Transition]
+    bars: list[ChartBar]
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """A Signal that was closed by hand."""
+
+    workspace: str
+    simulated: bool
+    signal: Signal
+
+
+class ClosePrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At which price, won; the close of the last Session that was played when absent."""
+
+    price: float | None = None
+
+
+class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which Session to play (the newest), and for which system (all)."""
+
+    as_of: date | None = None
+    system: str | None = None
+
+
+@get("/", operation_id="listSignals", summary="Signals", tags=["signals"], responses=PROBLEMS)
+async def list_page(
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    system: FromQuery[str | None] = None,
+    symbol: FromQuery[str | None] = None,
+    signal_state: Annotated[State | None, QueryParameter(name="state")] = None,
+    grade: FromQuery[Grade | None] = None,
+    gate: FromQuery[str | None] = None,
+    since: Since = None,
+    until: Until = None,
+    cursor: FromQuery[str | None] = None,
+    limit: PageLimit = 100,
+    workspace: FromQuery[str | None] = None,
+) -> SignalPage:
+    """Signals by filter, those armed last first."""
+    asked = Asked(system=system, symbol=symbol, state=signal_state, grade=grade, gate=gate, since=since, until=until)
+    return await _page(database, markets.panel(workspace), asked, limit, cursor)
+
+
+@get("/performance", operation_id="measureSignals", tags=["signals"], responses=PROBLEMS)
+async def measure(
+    markets: NamedDependency[Markets],
+    signalling: NamedDependency[Signalling],
+    system: FromQuery[str | None] = None,
+    by: FromQuery[Literal["grade", "year", "sector", "gate"] | None] = None,
+    since: Since = None,
+    until: Until = None,
+    draws: Draws = 1_000,
+    workspace: FromQuery[str | None] = None,
+) -> Report:
+    """What Signals earned after costs, by system and by a part of it, beside random entries on the same days."""
+    asked = Asked(system=system, since=since, until=until)
+    return await signalling.performance(markets.panel(workspace).workspace, asked, by, draws)
+
+
+@post("/run", operation_id="runSignals", tags=["signals"], status_code=200, responses=PROBLEMS)
+async def run(
+    data: JSONBody[RunRequest],
+    signalling: NamedDependency[Signalling],
+    workspace: FromQuery[str | None] = None,
+) -> Ran:
+    """Make the Signals of a Session, and of those since the last one that was played; twice is as once."""
+    return await signalling.run(workspace, data.as_of, data.system)
+
+
+@get("/{signal_id:str}", operation_id="getSignal", tags=["signals"], responses=PROBLEMS)
+async def show(
+    signal_id: FromPath[str],
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    workspace: FromQuery[str | None] = None,
+) -> SignalCard:
+    """One Signal with its transitions and the bars to draw it on."""
+    panel = markets.panel(workspace)
+    async with database.acquire() as connection:
+        signal, steps = await find_signal(connection, panel.workspace, signal_id)
+    bars = await asyncio.to_thread(_bars, panel, signal)
+    return SignalCard(panel.workspace, panel.simulated, signal, steps, bars)
+
+
+@post("/{signal_id:str}/close", operation_id="closeSignal", tags=["signals"], status_code=200, responses=PROBLEMS)
+async def close(
+    signal_id: FromPath[str],
+    data: JSONBody[ClosePrice],
+    markets: NamedDependency[Markets],
+    signalling: NamedDependency[Signalling],
+    workspace: FromQuery[str | None] = None,
+) -> Closed:
+    """Close an open Signal by hand."""
+    panel = markets.panel(workspace)
+    ended = await signalling.close(panel.workspace, signal_id, data.price)
+    return Closed(panel.workspace, panel.simulated, ended)
+
+
+@get("/{code:str}/signals", operation_id="listSymbolSignals", tags=["symbols"], responses=PROBLEMS)
+async def of_symbol(
+    code: FromPath[str],
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    cursor: FromQuery[str | None] = None,
+    limit: PageLimit = 100,
+    workspace: FromQuery[str | None] = None,
+) -> SignalPage:
+    """The Signals of a Symbol, those armed last first."""
+    panel = markets.panel(workspace)
+    symbol = parse_symbol(code)
+    if symbol is None or symbol not in panel.columns:
+        raise UnknownSymbol(f"there is no symbol {code[:20]!r} in workspace {panel.workspace}", field="code")
+    return await _page(database, panel, Asked(symbol=symbol), limit, cursor)
+
+
+async def _page(database: Database, panel: Panel, asked: Asked, limit: int, cursor: str | None) -> SignalPage:
+    async with database.acquire() as connection:
+        found, more = await signals_page(connection, panel.workspace, asked, limit, cursor)
+    return SignalPage(panel.workspace, panel.simulated, found, more)
+
+
+def _bars(panel: Panel, signal: Signal) -> list[ChartBar]:
+    """The Signal's prices are as of the last Session it saw, and so are these."""
+    column = panel.columns.get(signal.symbol)
+    if column is None:
+        return []
+    view = panel.session_view(signal.priced_on).latest
+    rows = min(CHART_BARS, view.height - int(view.first[column]))
+    numbers = np.stack(
+        [view.newest(name, rows)[:, column] for name in ("open", "high", "low", "close", "volume")], axis=1
+    )
+    days = panel.sessions[view.session_of(rows)[:, column]].astype(object)
+    return [ChartBar(day, *values) for day, values in zip(days.tolist(), numbers.tolist(), strict=True)]
+
+
+router = Router("/signals", route_handlers=[list_page, measure, run, show, close])
