@@ -119,6 +119,8 @@ async def enqueue(
         accepted = f"{-PRIORITY_MAX} to {PRIORITY_MAX}"
         raise BadParameter(f"priority {priority} is not {accepted}", field="priority", accepted=accepted)
     encoded = msgspec.json.encode(args)
+    if b"\\u0000" in encoded:
+        raise BadParameter("args hold a NUL character", field="args", accepted="text without it")
     if len(encoded) > ARGS_BYTES_MAX:
         raise TooLarge(f"args take {len(encoded):,} bytes", field="args", accepted=f"{ARGS_BYTES_MAX:,} bytes")
     new = NewJob(kind.name, encoded, kind.queue, owner, priority, key, request_id.get())

@@ -82,9 +82,10 @@ _KEEP = """
 
 _SETTLE = """
     UPDATE jobs
-       SET state = told.state, result = told.result::jsonb, error = told.error::jsonb, lease_until = NULL,
+       SET state = CASE WHEN told.state = 'queued' AND cancel_requested THEN 'cancelled' ELSE told.state END,
+           result = told.result::jsonb, error = told.error::jsonb, lease_until = NULL,
            handovers = handovers + told.handover, run_after = now() + told.wait_s * interval '1 second',
-           finished_at = CASE WHEN told.state = 'queued' THEN NULL ELSE now() END
+           finished_at = CASE WHEN told.state = 'queued' AND NOT cancel_requested THEN NULL ELSE now() END
       FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::integer[])
            AS told (id, attempt, state, result, error, wait_s, handover)
      WHERE jobs.id = told.id AND jobs.attempt = told.attempt AND jobs.state = 'running'
