@@ -17,6 +17,7 @@ from ralph.api import (
     health,
     imports,
     indicators,
+    jobs,
     lists,
     login,
     pages,
@@ -28,6 +29,7 @@ from ralph.api.access import Access
 from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
+from ralph.api.streams import Streams
 from ralph.config import Config
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
@@ -51,12 +53,13 @@ class Parts:
     calendar: Calendar
     vitals: health.Vitals
     uploads: Path
+    streams: Streams
 
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     files = [imports.router, exports.router, adjustments.router]
-    data = [symbols.router, lists.router, *files, calendar.router, quality.router]
+    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
     routers = [screens.router, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[
@@ -90,6 +93,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "calendar": parts.calendar,
         "vitals": parts.vitals,
         "uploads": parts.uploads,
+        "streams": parts.streams,
     }
     return {name: _constant(value) for name, value in values.items()}
 

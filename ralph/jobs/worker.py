@@ -27,9 +27,10 @@ from ralph.jobs.bell import Bell
 from ralph.jobs.kind import CataloguePath, JobContext
 from ralph.jobs.kinds import CATALOGUE
 from ralph.jobs.settling import Settler
+from ralph.jobs.watching import Watcher
 from ralph.store.database import Database
 from ralph.store.leases import Claim, Lease, Settlement, claim, keep, sweep, to_cancel
-from ralph.store.ledger import CHANNEL, QUEUES, Backlog, JobId, JobState, Progress, QueueName, backlog
+from ralph.store.ledger import CHANNEL, QUEUES, JobId, Progress, QueueName, backlog
 from ralph.telemetry import request_id
 
 _log = logging.getLogger("ralph.jobs")
@@ -39,16 +40,6 @@ AWAY_S = (0.5, 1.0)  # pause while the database is away
 END_S = 5.0  # after the grace, for jobs that were told to end to do so
 
 Why = Literal["cancelled", "handed over", "lost"]
-
-
-class Watcher:
-    """Who is told what happens to jobs. These do nothing."""
-
-    def settled(self, kind: str, state: JobState) -> None:
-        """An attempt ended; state `queued` is another try."""
-
-    def looked(self, found: Backlog) -> None:
-        """The ledger was reached, and this is what waits in it."""
 
 
 @dataclass(frozen=True)
