@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.goal import Goal
 
-NAMES = ("ingest", "http")
+NAMES = ("ingest", "http", "jobs")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The doorbell: through Redis it wakes one of the workers when a queue has a new job. The only module that knows arq.
+"""The doorbell: a worker that is full wakes another one through Redis. The only module that knows arq.
 
 A ring carries nothing but the queue's name: the job itself is in the ledger. A ring that is lost, because Redis was
 away or emptied, costs a moment until the ledger is looked at anyway; one too many costs a look.
@@ -23,7 +23,7 @@ from ralph.store.ledger import QUEUES, QueueName
 
 _log = logging.getLogger("ralph.jobs")
 
-POLL_S: dict[QueueName, float] = {"fast": 0.01, "long": 0.1}  # how often arq asks Redis for rings
+POLL_S: dict[QueueName, float] = {"fast": 0.05, "long": 0.25}  # how often arq asks Redis for rings
 ANSWER_S = 2.0
 BACKOFF_S = (0.1, 2.0)
 RING_S = 5  # nobody rings for longer; a ring that was not heard by then is not needed

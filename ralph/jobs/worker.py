@@ -78,7 +78,7 @@ class Worker:
         self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}"
         self._room = {"fast": self._jobs.fast_at_once, "long": self._jobs.long_at_once}
         self._wake = {queue: asyncio.Event() for queue in QUEUES}
-        self._unrung = set(means.queues)
+        self._unrung: set[QueueName] = set()
         self._rung = asyncio.Event()
         self._cancels = asyncio.Event()
         self._held: dict[JobId, _Held] = {}
@@ -221,9 +221,9 @@ class Worker:
         """Hear what committed transactions say, and pass it on."""
 
         def hear(notice: str) -> None:
-            if notice != "cancel":
-                self._unrung.update([notice] if notice in QUEUES else self._means.queues)
-                self._rung.set()
+            for queue in self._means.queues:
+                if notice in (queue, ""):
+                    self._hear_of(queue)
             if notice in ("cancel", ""):
                 self._cancels.set()
 
@@ -234,17 +234,23 @@ class Worker:
             except Unavailable:
                 await _pause()
 
+    def _hear_of(self, queue: QueueName) -> None:
+        if sum(held.queue == queue for held in self._held.values()) < self._room[queue]:
+            self._wake[queue].set()
+        else:
+            self._unrung.add(queue)
+            self._rung.set()
+
     async def _ring(self) -> None:
-        """Ring for new jobs, all of a moment together; where nobody can be told, look ourselves."""
+        """We are full: ring for another worker, once for all new jobs of a moment. Where that is not possible, whoever
+        looks next finds them."""
         while True:
             await self._rung.wait()
             self._rung.clear()
             queues, self._unrung = self._unrung, set()
             for queue in queues:
-                try:
+                with contextlib.suppress(CacheDown):
                     await self._bell.ring(queue)
-                except CacheDown:
-                    self._wake[queue].set()
 
     async def _keep(self) -> None:
         """Say that we live, and how far jobs are."""
