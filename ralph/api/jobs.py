@@ -51,7 +51,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A job to begin: its kind and the arguments of that kind. Of two that wait, the higher priority is first."""
 
     kind: str
-    args: msgspec.Raw = msgspec.Raw(b"{}")
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
     priority: int = 0
 
 
@@ -103,7 +103,7 @@ async def start(
 ) -> Response[Job]:
     """Begin a job; it goes on whatever becomes of the caller. Follow it at the Location."""
     kind = find_kind(KINDS, data.kind)
-    args = kind.parse(bytes(data.args))
+    args = kind.parse(msgspec.json.encode(data.args))
     async with database.acquire() as connection:
         return await accepted(connection, kind, args, idempotency_key, data.priority)
 

@@ -39,6 +39,8 @@ PROGRESS_S = 0.5  # how often progress is written
 AWAY_S = (0.5, 1.0)  # pause while the database is away
 END_S = 5.0  # after the grace, for jobs that were told to end to do so
 
+CANCEL_S = 0.5
+
 Why = Literal["cancelled", "handed over", "lost"]
 
 
@@ -97,8 +99,7 @@ class Worker:
                 beside += [group.create_task(work()) for work in rounds]
                 await asyncio.wait(serving, return_when=asyncio.ALL_COMPLETED)
                 await self._finish()
-                for task in beside:
-                    task.cancel()
+                await _end_all(beside)
         finally:
             for held in self._held.values():
                 if held.task is not None:
@@ -193,7 +194,8 @@ class Worker:
 
     async def _attempt(self, held: _Held) -> Outcome:
         means, kind = self._means, self._kinds[held.lease.kind]
-        if not kind.is_heavy:
+        # Whatever a suspect does to its process, it does not do to ours and the jobs beside it.
+        if not (kind.is_heavy or held.lease.is_suspect):
             return await attempt(kind, JobContext(held.lease, means.config, means.database, held.pace))
         order = Order(held.lease, means.catalogue, means.config, means.database_url, os.getpid())
 
@@ -314,6 +316,14 @@ class Worker:
         except Unavailable as error:
             _log.debug("the ledger is not reachable: %s", error)
             await _pause()
+
+
+async def _end_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: a client in the midst of connecting takes the first for a failed connection."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=CANCEL_S)
 
 
 async def _pause() -> None:

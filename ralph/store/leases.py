@@ -20,7 +20,8 @@ LOST = JobError("WORKER_LOST", "the worker ended in the midst of it, or was not 
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """A job that a worker holds. attempts: how often it was started, this time included; args is JSON."""
+    """A job that a worker holds. attempts: how often it was started, this time included; args is JSON.
+    is_suspect: the attempt before ended with the process it ran in, and this one may, too."""
 
     id: JobId
     attempt: int
@@ -30,6 +31,7 @@ class Lease(msgspec.Struct, frozen=True):
     owner: str
     trace_id: str | None
     checkpoint: Any
+    is_suspect: bool
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -69,7 +71,8 @@ _CLAIM = """
            started_at = now(), progress = NULL
       FROM next
      WHERE jobs.id = next.id
- RETURNING jobs.id::text, attempt, attempt - handovers AS attempts, kind, args, owner, trace_id, checkpoint
+ RETURNING jobs.id::text, attempt, attempt - handovers AS attempts, kind, args, owner, trace_id, checkpoint,
+           coalesce(error ->> 'code' IN ('WORKER_LOST', 'CHILD_ENDED'), false) AS is_suspect
 """
 
 _KEEP = """
@@ -170,8 +173,7 @@ async def effect(
 
 
 def _lease(row: asyncpg.Record) -> Lease:
-    checkpoint = None if row["checkpoint"] is None else msgspec.json.decode(row["checkpoint"])
-    return Lease(
-        row["id"], row["attempt"], row["attempts"], row["kind"], row["args"].encode(), row["owner"], row["trace_id"],
-        checkpoint,
-    )  # fmt: skip
+    values = dict(row)
+    values["args"] = values["args"].encode()
+    values["checkpoint"] = None if values["checkpoint"] is None else msgspec.json.decode(values["checkpoint"])
+    return Lease(**values)
