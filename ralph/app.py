@@ -10,7 +10,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Protocol
@@ -21,16 +21,20 @@ from ralph import __version__, indicators, scanners
 from ralph.api.access import Access
 from ralph.api.health import Vitals
 from ralph.api.server import Parts, create
+from ralph.api.streams import Streams
 from ralph.config import Config
-from ralph.embedded.home import Home
+from ralph.embedded.home import Addresses, Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import Misconfigured, RalphError
 from ralph.jobs.demo import fill_demo
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
+from ralph.jobs.watching import MeteredWatcher
+from ralph.jobs.worker import Means, Worker
 from ralph.market.panel import Panel
 from ralph.store.cache import Cache
 from ralph.store.database import Database
+from ralph.store.ledger import QueueName
 from ralph.store.markets import Markets
 from ralph.store.migrate import migrate
 from ralph.store.panels import PanelStore
@@ -80,9 +84,10 @@ def bind(host: str, port: int) -> socket.socket:
 class _HttpServer(uvicorn.Server):
     """Uvicorn that says when it listens, without its signal handling: the application stops in its own order."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._on_exit = on_exit
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -94,6 +99,7 @@ class _HttpServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.should_exit = True
+        self._on_exit()
 
 
 def keep_freed_memory() -> None:
@@ -136,6 +142,8 @@ class Application:
         self._scanning = Scanning(self._markets, self._screening, self._kernels)
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
+        self._streams = Streams()
+        self._worker: Worker | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: RalphError | None = None
 
@@ -155,6 +163,7 @@ class Application:
             calendar=self._calendar,
             vitals=self._vitals,
             uploads=self._home.path / "uploads",
+            streams=self._streams,
         )
         http = _HttpServer(
             uvicorn.Config(
@@ -166,7 +175,8 @@ class Application:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
-            )
+            ),
+            self._leave,
         )
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -188,8 +198,9 @@ class Application:
             with _timed() as took:
                 await self._servers.start(postgres=database_url is None, redis=redis_url is None)
             self._say(f"✓ database and cache started (embedded, {took():.1f} s)")
-        await self._database.connect(database_url or self._servers.database_url)
-        await self._cache.connect(redis_url or self._servers.redis_url)
+        database_url, redis_url = database_url or self._servers.database_url, redis_url or self._servers.redis_url
+        await self._database.connect(database_url)
+        await self._cache.connect(redis_url)
         self._note("database", "reachable")
         async with self._database.acquire() as connection:
             applied = await migrate(connection)
@@ -203,6 +214,11 @@ class Application:
         self._say(f"✓ market in memory: {self._describe_panel()}")
         self._spawn(self._markets.follow(), http)
         self._spawn(self._probe(), http)
+        if self._config.jobs.embedded:
+            watcher = MeteredWatcher(self._metrics, lambda detail: self._note("jobs", detail))
+            means = Means(self._config, self._database, database_url, redis_url, watcher=watcher)
+            self._worker = Worker(means)
+            self._spawn(self._worker.run(), http)
         with _timed() as took:
             await warming
         self._note("kernels", "warm")
@@ -228,7 +244,17 @@ class Application:
         task.add_done_callback(ended)
         self._tasks.append(task)
 
+    def _leave(self) -> None:
+        """Told to stop: streams end, and jobs while requests in flight are answered."""
+        self._streams.close()
+        if self._worker is not None:
+            self._worker.stop_picking()
+
     async def _stop(self) -> None:
+        self._leave()
+        if self._worker is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._worker.stop(), self._config.jobs.grace_s + GRACE_S)
         for task in self._tasks:
             task.cancel()
         # Bounded: a task that does not end when told must not keep the servers from being stopped.
@@ -273,6 +299,25 @@ class Application:
             self._vitals.note(name, ok=False, detail=str(error) or "no answer")
         else:
             self._vitals.note(name, ok=True, detail="reachable", latency_ms=(time.perf_counter() - started) * 1e3)
+
+
+async def work(config: Config, addresses: Addresses, queues: Sequence[QueueName], say: Callable[[str], None]) -> None:
+    """Work on jobs of these queues, without serving, until told to stop."""
+    assert addresses.database_url is not None
+    assert addresses.redis_url is not None
+    database = Database()
+    await database.connect(addresses.database_url)
+    try:
+        async with database.acquire() as connection:
+            await migrate(connection)
+        worker = Worker(Means(config, database, addresses.database_url, addresses.redis_url, queues=queues))
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, worker.stop_picking)
+        say(f"✓ {worker.name} works on jobs of {' and '.join(queues)} · Ctrl-C stops")
+        await worker.run()
+    finally:
+        await database.close()
 
 
 def address(listener: socket.socket) -> str:

@@ -158,6 +158,25 @@ class SignalsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     costs: CostRules = CostRules()
 
 
+class JobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Jobs in the ledger. embedded: the server works on them, too, beside any `ralph worker`.
+
+    fast_at_once, long_at_once  jobs of a queue that one worker runs at a time
+    lease_s       a worker not heard of for so long has lost its jobs; it says every heartbeat_s that it lives
+    sweep_s       how often the ledger is looked at though nobody rang
+    attempts_max  then a job is dead; grace_s: how long running jobs may go on when the process is told to stop
+    """
+
+    embedded: bool = True
+    fast_at_once: int = 32
+    long_at_once: int = 2
+    lease_s: float = 15.0
+    heartbeat_s: float = 5.0
+    sweep_s: float = 2.0
+    attempts_max: int = 5
+    grace_s: float = 8.0
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -176,6 +195,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: RetentionConfig = RetentionConfig()
     adjustment: AdjustmentConfig = AdjustmentConfig()
     signals: SignalsConfig = SignalsConfig()
+    jobs: JobsConfig = JobsConfig()
 
 
 @dataclass(frozen=True)
@@ -333,6 +353,16 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "retention.bars_years": (0 <= config.retention.bars_years <= 200, "0 (for ever) to 200"),
         "retention.minute_bars_days": (0 <= config.retention.minute_bars_days <= 36_500, "0 (for ever) to 36500"),
         "retention.import_runs_days": (0 <= config.retention.import_runs_days <= 36_500, "0 (for ever) to 36500"),
+        "jobs.fast_at_once": (1 <= config.jobs.fast_at_once <= 1_000, "1 to 1000"),
+        "jobs.long_at_once": (1 <= config.jobs.long_at_once <= 100, "1 to 100"),
+        "jobs.lease_s": (0.2 <= config.jobs.lease_s <= 3_600, "0.2 to 3600 seconds"),
+        "jobs.heartbeat_s": (
+            0.05 <= config.jobs.heartbeat_s <= config.jobs.lease_s / 2,
+            "0.05 to half of jobs.lease_s",
+        ),
+        "jobs.sweep_s": (0.05 <= config.jobs.sweep_s <= 600, "0.05 to 600 seconds"),
+        "jobs.attempts_max": (1 <= config.jobs.attempts_max <= 100, "1 to 100"),
+        "jobs.grace_s": (0 <= config.jobs.grace_s <= 600, "0 to 600 seconds"),
         "embedded.check_interval_s": (0.05 <= config.embedded.check_interval_s <= 60, "0.05 to 60 seconds"),
     }
     for name, (holds, accepted) in rules.items():

@@ -14,6 +14,7 @@ RalphError
 ├── Unavailable           the same call may work later                  503, exit 4
 │   ├── DatabaseDown
 │   ├── CacheDown
+│   ├── LeaseLost     another attempt of the job has taken over
 │   └── NotReady          still starting
 └── Misconfigured         a person must act                             refuse to start, exit 1
     ├── HomeInUse         another process holds the home
@@ -109,6 +110,10 @@ class DatabaseDown(Unavailable):
 
 class CacheDown(Unavailable):
     code = "CACHE_DOWN"
+
+
+class LeaseLost(Unavailable):
+    code = "LEASE_LOST"
 
 
 class NotReady(Unavailable):

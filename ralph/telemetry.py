@@ -65,6 +65,18 @@ class Metrics:
             "ralph_embedded_restarts", "Times an embedded server was restarted", ["server"], registry=self.registry
         )
 
+        self.jobs = Counter("ralph_jobs", "Attempts at jobs by outcome", ["name", "outcome"], registry=self.registry)
+        self.jobs_waiting = Gauge("ralph_jobs_waiting", "Jobs that wait in the ledger", registry=self.registry)
+        self.jobs_running = Gauge("ralph_jobs_running", "Jobs at work, of all workers", registry=self.registry)
+        self.job_oldest_s = Gauge(
+            "ralph_job_oldest_queued_seconds", "How long the oldest job waits that could run", registry=self.registry
+        )
+        self.worker_heartbeat = Gauge(
+            "ralph_worker_heartbeat_timestamp_seconds",
+            "When the worker last reached the ledger",
+            registry=self.registry,
+        )
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)

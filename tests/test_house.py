@@ -182,6 +182,12 @@ def test_no_machine_paths_or_registry_hosts() -> None:
     assert not (ROOT / "poetry.lock").exists()
 
 
+def test_one_module_knows_arq() -> None:
+    """It is in maintenance and may have to go: only the doorbell imports it."""
+    knowing = [path for path in SOURCES if re.search(r"^\s*(from|import) arq\b", path.read_text(), re.MULTILINE)]
+    assert [path.name for path in knowing] == ["bell.py"]
+
+
 def test_every_module_can_be_imported_alone() -> None:
     """No module depends on another having been imported first."""
     for path in SOURCES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import secrets
@@ -19,13 +20,16 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.config import Config
 from ralph.errors import BadParameter, TooLarge
+from ralph.jobs.chores import IMPORT, INBOX, ImportArgs
 from ralph.jobs.imports import ENDINGS, FileImport, ImportKind, import_file
 from ralph.market.rules import Reject
 from ralph.store.database import Database
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
+from ralph.store.ledger import Job
 from ralph.store.markets import Markets
 from ralph.telemetry import Metrics
 
@@ -129,18 +133,38 @@ async def upload(
     as_of: FromQuery[date | None] = None,
     timezone: FromQuery[str] = "Asia/Seoul",
     unit: FromQuery[str | None] = None,
-) -> Response[ImportReport]:
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[ImportReport] | Response[Job]:
     """Import the file sent as the body; it is stored whole or not at all. `column=close=adj_close` names a column;
     `as_of` is the day of which a file without dates speaks (symbols: today), `timezone` that of minutes without an
-    offset, `unit` that of market-flows (won, thousand, million, eok)."""
+    offset, `unit` that of market-flows (won, thousand, million, eok). With `Prefer: respond-async` the answer is 202
+    and a job, once the file is here."""
     overrides = _overrides(column or [])
     async with _saved(request, uploads, filename, config.limits.upload_bytes) as path:
+        if is_async(prefer):
+            if dry_run:
+                raise BadParameter(
+                    "a dry run is not a job; leave one of the two out", field="dry_run", accepted="false"
+                )
+            name = await asyncio.to_thread(_into_inbox, path, config.home / INBOX, idempotency_key)
+            args = ImportArgs(name, kind, workspace, overrides, adjusted, as_of, timezone, unit, remove=True)
+            async with database.acquire() as connection:
+                return await accepted(connection, IMPORT, args, idempotency_key)
         order = FileImport(path, kind, workspace, overrides, adjusted, dry_run, as_of, timezone, unit)
         report = await import_file(database, order)
     for outcome in ("stored", "updated", "unchanged", "rejected"):
         metrics.import_rows.labels(outcome).inc(getattr(report, outcome))
     headers = {"Location": f"/api/v1/imports/{report.run_id}"} if report.run_id else {}
     return Response(report, status_code=201 if report.run_id else 200, headers=headers)
+
+
+def _into_inbox(path: Path, inbox: Path, key: str | None) -> str:
+    """Move an upload to where its job finds it; under a key always to the same place. Its path inside the inbox."""
+    place = inbox / (secrets.token_hex(16) if key is None else hashlib.sha256(key.encode()).hexdigest()[:32])
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.replace(place / path.name)
+    return f"{place.name}/{path.name}"
 
 
 def _overrides(pairs: list[str]) -> dict[str, str]:

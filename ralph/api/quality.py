@@ -10,14 +10,17 @@ from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.config import Config
 from ralph.errors import DataNotFound, UnknownSymbol
+from ralph.jobs.chores import QUALITY, WorkspaceArgs
 from ralph.jobs.quality import load_holes, run_quality
 from ralph.market.calendar import Calendar
 from ralph.market.quality import Coverage, Finding, HoleCalendar, Kind, Severity, coverage
 from ralph.market.symbol import Symbol, parse_symbol
 from ralph.store.database import Database
+from ralph.store.ledger import Job
 from ralph.store.markets import Markets
 from ralph.store.quality_runs import QualityRun, Wanted, find_run, list_findings, list_runs
 from ralph.store.symbols import find_symbol
@@ -131,8 +134,15 @@ async def start_run(
     calendar: NamedDependency[Calendar],
     config: NamedDependency[Config],
     workspace: FromQuery[str | None] = None,
-) -> Response[QualityRun]:
-    """Look at all bars of the workspace and store a report; it takes seconds. 503 while another run is under way."""
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[QualityRun] | Response[Job]:
+    """Look at all bars of the workspace and store a report; it takes seconds. 503 while another run is under way. With
+    `Prefer: respond-async` the answer is 202 and a job."""
+    if is_async(prefer):
+        async with database.acquire() as connection:
+            args = WorkspaceArgs(markets.panel(workspace).workspace)
+            return await accepted(connection, QUALITY, args, idempotency_key)
     run = await run_quality(database, markets.panel(workspace).workspace, calendar, config.quality)
     return Response(run, status_code=201, headers={"Location": f"/api/v1/quality/runs/{run.run_id}"})
 

@@ -17,6 +17,7 @@ from ralph.api import (
     health,
     imports,
     indicators,
+    jobs,
     language,
     lists,
     login,
@@ -32,6 +33,7 @@ from ralph.api.access import Access
 from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
+from ralph.api.streams import Streams
 from ralph.config import Config
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
@@ -59,12 +61,13 @@ class Parts:
     calendar: Calendar
     vitals: health.Vitals
     uploads: Path
+    streams: Streams
 
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     files = [imports.router, exports.router, adjustments.router]
-    data = [symbols.router, lists.router, *files, calendar.router, quality.router]
+    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
     asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router]
     routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
@@ -101,6 +104,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "calendar": parts.calendar,
         "vitals": parts.vitals,
         "uploads": parts.uploads,
+        "streams": parts.streams,
     }
     return {name: _constant(value) for name, value in values.items()}
 

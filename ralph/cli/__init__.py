@@ -29,6 +29,8 @@ COMMANDS = {
     "calendar": ("calendar", "Show the Sessions of the exchange, their hours and the closed days."),
     "indicators": ("indicators", "List the indicators with their parameters and outputs."),
     "quality": ("quality", "Look at all bars and say what is wrong with them; coverage and holes."),
+    "jobs": ("jobs", "Long work: list it, begin it, watch it, cancel it, try it again."),
+    "worker": ("worker", "Work on jobs beside the server, or on another machine."),
     "retention": ("retention", "Show what is older than its limit, and remove it."),
     "doctor": ("system", "Check this machine and this home, and say what to mend."),
     "config": ("system", "Show the settings and where each comes from."),

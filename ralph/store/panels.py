@@ -135,6 +135,14 @@ class PanelStore:
                 found = await self._rebuild(connection, version)
         return replace(found, beside=beside)
 
+    async def rebuild(self, connection: Connection, workspace: str) -> Panel:
+        """As `load`, from Postgres whatever is cached; whoever holds an older Panel keeps it."""
+        await _version(connection, workspace)
+        async with self._lock(workspace):
+            home = self._folder / workspace
+            await asyncio.to_thread(_clear, home, home / _LOCK)
+        return await self.load(connection, workspace)
+
     async def _rebuild(self, connection: Connection, version: _Version) -> Panel:
         """The Panel of this version, from an older one where that will do; the snapshot is held and the lock, too."""
         workspace = version.workspace

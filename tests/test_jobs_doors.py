@@ -1,0 +1,169 @@
+"""Jobs over HTTP and on the command line, in a running server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import Server, environment, ralph, serving
+
+BARS = "symbol,date,open,high,low,close,volume\n" + "".join(
+    f"00593{code},2026-05-{day:02},100,110,90,{100 + day},1000\n" for code in range(3) for day in range(4, 30)
+)
+HISTORY = {"expression": "close > 1", "from": "2026-05-01", "to": "2026-05-20", "symbols": 2}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("jobs") / "home", "--no-demo") as running:
+        (running.home / "prices.csv").write_text(BARS)
+        assert ralph(running.home, "import", "bars", str(running.home / "prices.csv")).returncode == 0
+        yield running
+
+
+def ended(server: Server, location: str) -> dict[str, Any]:
+    with server.client() as client:
+        for _ in range(600):
+            job: dict[str, Any] = client.get(location).json()
+            if job["finished_at"]:
+                return job
+            time.sleep(0.1)
+    raise AssertionError(f"not over: {job}")
+
+
+def test_a_job_is_accepted_followed_and_found(server: Server) -> None:
+    """202 and a Location; the same key is the same job; events to the end; the result stays."""
+    with server.client() as client:
+        asked = {"kind": "screen_history", "args": HISTORY}
+        answers = [client.post("/api/v1/jobs", json=asked, headers={"Idempotency-Key": "one"}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 202]
+        assert len({answer.headers["Location"] for answer in answers}) == 1
+        location = answers[0].headers["Location"]
+        other = client.post("/api/v1/jobs", json={"kind": "warm_up"}, headers={"Idempotency-Key": "one"})
+        assert (other.status_code, other.json()["field"]) == (422, "Idempotency-Key")
+        with client.stream("GET", f"{location}/events") as stream:
+            assert stream.headers["Content-Type"].startswith("text/event-stream")
+            lines = list(stream.iter_lines())
+        assert [line for line in lines if line.startswith("event:")][-1].endswith("end")
+        last = json.loads([line for line in lines if line.startswith("data:")][-1].removeprefix("data:"))
+        assert last == client.get(location).json()
+        assert last["state"] == "succeeded", last
+        result = last["result"]
+        assert (result["workspace"], result["simulated"]) == ("main", False)
+        assert all(each["total_matches"] == 3 and len(each["symbols"]) == 2 for each in result["sessions"])
+        page = client.get("/api/v1/jobs", params={"kind": "screen_history", "state": "succeeded", "limit": 1}).json()
+        assert page["jobs"][0]["id"] == last["id"]
+        metrics = client.get("/metrics").text
+        assert 'ralph_jobs_total{name="screen_history",outcome="succeeded"} 1.0' in metrics
+        assert "jobs" in client.get("/health").json()["parts"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"kind": "nonsense"}, "kind"),
+        ({"kind": "quality", "args": {"workspce": "main"}}, "args"),
+        ({"kind": "quality", "args": {"workspace": "a\0b"}}, "args"),
+        ({"kind": "quality", "priority": 40_000}, "priority"),
+    ],
+)
+def test_what_cannot_be_begun_is_refused(server: Server, body: dict[str, Any], field: str) -> None:
+    with server.client() as client:
+        answer = client.post("/api/v1/jobs", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+    assert answer.json()["accepted"]
+
+
+def test_a_job_reads_nothing_outside_the_inbox(server: Server) -> None:
+    with server.client() as client:
+        answer = client.post("/api/v1/jobs", json={"kind": "import", "args": {"file": "../owner.key"}})
+        job = ended(server, answer.headers["Location"])
+        assert (job["state"], job["error"]["field"], job["attempts"]) == ("failed", "file", 1)
+        again = client.post(f"{answer.headers['Location']}/retry")
+        assert again.status_code == 202
+        ended(server, answer.headers["Location"])
+        assert client.post(f"{answer.headers['Location']}/cancel").status_code == 422
+        assert client.get("/api/v1/jobs/999999").status_code == 404
+        assert client.get("/api/v1/jobs/no").status_code == 404
+
+
+def test_an_upload_becomes_a_job(server: Server) -> None:
+    """The file waits in the inbox, is imported once, and is gone; the same upload again is the same job."""
+    with server.client() as client:
+        headers = {"Prefer": "respond-async", "Idempotency-Key": "upload"}
+        for _ in range(2):
+            answer = client.post(
+                "/api/v1/imports", params={"filename": "a.csv"}, content=BARS.encode(), headers=headers
+            )
+            assert answer.status_code == 202, answer.text
+        job = ended(server, answer.headers["Location"])
+        assert job["state"] == "succeeded", job
+        assert (job["result"]["rows_read"], job["result"]["unchanged"]) == (78, 78)
+        assert not list((server.home / "inbox").iterdir())
+        assert client.get(f"/api/v1/imports/{job['result']['run_id']}").status_code == 200
+        answer = client.post("/api/v1/quality/runs", headers={"Prefer": "respond-async"})
+        assert answer.status_code == 202
+        run = ended(server, answer.headers["Location"])
+        assert run["state"] == "succeeded", run
+        assert client.get(f"/api/v1/quality/runs/{run['result']['run_id']}").status_code == 200
+
+
+def test_the_command_begins_watches_and_lists(server: Server) -> None:
+    begun = ralph(server.home, "jobs", "start", "panel", '{"workspace": "main"}', "--json")
+    assert begun.returncode == 0, begun.stderr
+    job = json.loads(begun.stdout)
+    assert (job["state"], job["result"]["workspace"]) == ("succeeded", "main")
+    shown = ralph(server.home, "jobs", "show", job["id"])
+    assert "succeeded" in shown.stdout
+    listed = json.loads(ralph(server.home, "jobs", "ls", "--kind", "panel", "--json").stdout)
+    assert [each["id"] for each in listed] == [job["id"]]
+    assert ralph(server.home, "jobs", "show", "999999").returncode == 3
+    assert ralph(server.home, "jobs", "retry", job["id"]).returncode == 2
+
+
+def test_interrupted_watching_leaves_the_job(server: Server) -> None:
+    """Ctrl-C stops watching only, and says how to go on."""
+    command = [
+        sys.executable,
+        "-m",
+        "ralph",
+        "jobs",
+        "start",
+        "screen_history",
+        json.dumps(HISTORY),
+        "--key",
+        "watched",
+    ]
+    watching = subprocess.Popen(command, env=environment(server.home), stderr=subprocess.PIPE, text=True)
+    with server.client() as client:
+        for _ in range(600):
+            found = client.get("/api/v1/jobs", params={"kind": "screen_history"}).json()["jobs"]
+            if found and found[0]["key"] == "watched":
+                break
+            time.sleep(0.02)
+        watching.send_signal(signal.SIGINT)
+        _, said = watching.communicate(timeout=30)
+        assert watching.returncode == 130, said
+        assert f"ralph jobs watch {found[0]['id']}" in said
+        assert ended(server, f"/api/v1/jobs/{found[0]['id']}")["state"] == "succeeded"
+
+
+def test_another_worker_joins_and_leaves(server: Server, tmp_path: Path) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "ralph", "worker", "--queue", "long"],
+        env=environment(server.home),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stderr is not None
+    assert "works on jobs of long" in worker.stderr.readline()
+    worker.send_signal(signal.SIGTERM)
+    _, said = worker.communicate(timeout=20)
+    assert worker.returncode == 0, said

@@ -1,0 +1,179 @@
+"""Workers, Redis and Postgres are killed in the midst of jobs: each effect happens once, and every job ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import asyncpg
+import ledger_kinds
+import pytest
+from ledger_kinds import ACT, STEPS, STEPS_APART, StepArgs, WordArgs
+from ledger_worker import SHORT
+
+from ralph.config import Config
+from ralph.embedded.home import Home
+from ralph.embedded.servers import EmbeddedServers
+from ralph.errors import DatabaseDown
+from ralph.jobs.kind import enqueue
+from ralph.jobs.worker import Means, Worker
+from ralph.store.database import Database
+from ralph.store.migrate import migrate
+
+pytestmark = pytest.mark.anyio
+
+TESTS = Path(__file__).parent
+STEPS_EACH = 6
+_EFFECTS = "SELECT job_id, array_agg(step ORDER BY step) AS steps FROM effects GROUP BY job_id"
+_STATES = "SELECT state, count(*) FROM jobs GROUP BY state"
+_OPEN = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
+
+
+@contextmanager
+def worker_process(home: Path, database_url: str, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, str(TESTS / "ledger_worker.py"), str(home), database_url, redis_url],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+async def drain(connection: asyncpg.Connection, within_s: float = 30) -> None:
+    async with asyncio.timeout(within_s):
+        while await connection.fetchval(_OPEN):  # noqa: ASYNC110  # the ledger is elsewhere
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.long)])
+async def test_a_worker_killed_at_any_moment_costs_nothing(
+    database_url: str, redis_url: str, tmp_path: Path, kills: int
+) -> None:
+    """kill -9 at random points of jobs here and in children: every job ends, every effect happens once."""
+    chance = random.Random(kills)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(ledger_kinds.EFFECTS)
+    for _ in range(kills):
+        for kind in (STEPS, STEPS, STEPS_APART):
+            await enqueue(connection, kind, StepArgs(STEPS_EACH, 0.05))
+        with worker_process(tmp_path, database_url, redis_url) as process:
+            async with asyncio.timeout(30):
+                while not await connection.fetchval("SELECT count(*) FROM jobs WHERE state = 'running'"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(chance.uniform(0, 0.5))
+            process.kill()
+            process.wait()
+        # Kills by nature come to more than five attempts of one job; that limit has a test of its own.
+        await connection.execute("UPDATE jobs SET handovers = attempt WHERE state IN ('queued', 'running')")
+    with worker_process(tmp_path, database_url, redis_url):
+        await drain(connection)
+    assert dict(await connection.fetch(_STATES)) == {"succeeded": 3 * kills}
+    effects = dict(await connection.fetch(_EFFECTS))
+    assert len(effects) == 3 * kills
+    assert all(steps == list(range(STEPS_EACH)) for steps in effects.values())
+    await connection.close()
+
+
+async def test_a_job_that_kills_its_worker_is_dead_after_five(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """It takes one worker with it; from then on it is tried in a process of its own, and the others end well."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        poison = await enqueue(connection, ACT, WordArgs("die"), priority=1)
+        good = [await enqueue(connection, ACT, WordArgs()) for _ in range(3)]
+        with worker_process(tmp_path, database_url, redis_url) as first:
+            await asyncio.to_thread(first.wait, 30)
+        assert first.returncode == -signal.SIGKILL
+        with worker_process(tmp_path, database_url, redis_url) as second:
+            await drain(connection)
+            assert second.poll() is None
+        rows = await connection.fetch("SELECT id::text, state, attempt FROM jobs ORDER BY id")
+        assert tuple(rows[0]) == (poison, "dead", 5)
+        assert [(row["id"], row["state"]) for row in rows[1:]] == [(job_id, "succeeded") for job_id in good]
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def own_servers(home_path: Path) -> AsyncIterator[EmbeddedServers]:
+    """Servers that may be killed."""
+    home = Home(home_path)
+    with home.hold("pytest"):
+        servers = EmbeddedServers(home, check_interval_s=0.1)
+        await servers.start()
+        yield servers
+        await servers.stop()
+
+
+@asynccontextmanager
+async def at_work(servers: EmbeddedServers, home: Path) -> AsyncIterator[Database]:
+    """A worker in this process on servers of its own, stopped in order."""
+    database = Database()
+    await database.connect(servers.database_url)
+    async with database.acquire() as connection:
+        await migrate(connection)
+        await connection.execute(ledger_kinds.EFFECTS)
+    config = Config(home=home, jobs=SHORT)
+    worker = Worker(Means(config, database, servers.database_url, servers.redis_url, ledger_kinds.CATALOGUE))
+    task = asyncio.create_task(worker.run())
+    try:
+        yield database
+    finally:
+        await worker.stop()
+        await task
+        await database.close()
+
+
+async def ask_through(database: Database, key: str) -> None:
+    """Ask until it is acknowledged, with a key, as a client would."""
+    while True:
+        try:
+            async with database.acquire() as connection:
+                await enqueue(connection, STEPS, StepArgs(2, 0.02), key=key)
+                return
+        except DatabaseDown:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("victim", ["redis", "postgres"])
+async def test_no_job_is_lost_with_a_server(
+    own_servers: EmbeddedServers, home_path: Path, tmp_path: Path, victim: str
+) -> None:
+    """kill -9 of Redis or Postgres, twice, while jobs are asked for and done; Redis also comes back empty."""
+    async with at_work(own_servers, tmp_path) as database:
+        for round_ in range(2):
+            for index in range(20):
+                await ask_through(database, f"{round_}/{index}")
+                if index == 10:
+                    pid = own_servers.states()[victim].pid
+                    assert pid is not None
+                    os.kill(pid, signal.SIGKILL)
+                    if victim == "redis" and round_:
+                        for path in (home_path / "redis").rglob("*.aof"):
+                            path.unlink()
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    async with database.acquire() as connection:
+                        if not await connection.fetchval(_OPEN):
+                            break
+                except DatabaseDown:
+                    pass
+                await asyncio.sleep(0.1)
+        async with database.acquire() as connection:
+            assert dict(await connection.fetch(_STATES)) == {"succeeded": 40}
+            effects = dict(await connection.fetch(_EFFECTS))
+        assert len(effects) == 40
+        assert all(steps == [0, 1] for steps in effects.values())

@@ -1,0 +1,143 @@
+"""The ledger: what is asked for in a transaction, once a key, in order of priority; leases that fence; sweeping."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from ledger_kinds import NOTHING, WordArgs
+
+from ralph.errors import BadParameter, LeaseLost, NotFound, TooLarge
+from ralph.jobs.attempt import Pace
+from ralph.jobs.kind import enqueue, find_kind
+from ralph.jobs.kinds import KINDS
+from ralph.store.leases import Claim, Settlement, claim, effect, keep, settle, sweep
+from ralph.store.ledger import CHANNEL, JobFilter, Progress, backlog, cancel_job, find_job, list_jobs, retry_job
+
+pytestmark = pytest.mark.anyio
+
+WANTED = Claim("fast", ("nothing",), "tests", 30, 10)
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    opened = await asyncpg.connect(database_url)
+    yield opened
+    await opened.close()
+
+
+async def test_a_job_comes_and_goes_with_its_transaction(connection: asyncpg.Connection, database_url: str) -> None:
+    """Rolled back it never was; committed, whoever listens is told."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    other = await asyncpg.connect(database_url)
+    await other.add_listener(CHANNEL, lambda *notice: heard.put_nowait(notice[-1]))
+    transaction = connection.transaction()
+    await transaction.start()
+    await enqueue(connection, NOTHING, WordArgs())
+    await transaction.rollback()
+    assert await list_jobs(connection) == []
+    job_id = await enqueue(connection, NOTHING, WordArgs("한"), priority=3)
+    async with asyncio.timeout(10):
+        assert await heard.get() == "fast"
+    (job,) = await list_jobs(connection, JobFilter("queued", "nothing", "fast"))
+    assert (job.id, job.args, job.priority, job.attempts) == (job_id, {"word": "한"}, 3, 0)
+    assert heard.empty()
+    await other.close()
+
+
+async def test_a_key_is_one_job(connection: asyncpg.Connection) -> None:
+    first = await enqueue(connection, NOTHING, WordArgs("a"), key="k")
+    assert await enqueue(connection, NOTHING, WordArgs("a"), key="k") == first
+    assert await enqueue(connection, NOTHING, WordArgs("b"), key="k", owner="another") != first
+    with pytest.raises(BadParameter, match="was used for job"):
+        await enqueue(connection, NOTHING, WordArgs("b"), key="k")
+    for key in ("", "x" * 201, "a\nb"):
+        with pytest.raises(BadParameter, match="idempotency key"):
+            await enqueue(connection, NOTHING, WordArgs(), key=key)
+    with pytest.raises(TooLarge):
+        await enqueue(connection, NOTHING, WordArgs("x" * 300_000))
+    with pytest.raises(BadParameter, match="NUL"):
+        await enqueue(connection, NOTHING, WordArgs("\0"))
+
+
+async def test_jobs_are_taken_once_and_the_important_first(connection: asyncpg.Connection) -> None:
+    ids = [await enqueue(connection, NOTHING, WordArgs(), priority=priority) for priority in (0, 5, 1)]
+    one = Claim("fast", ("nothing",), "tests", 30, 1)
+    taken = [(await claim(connection, one))[0].id for _ in ids]
+    assert taken == [ids[1], ids[2], ids[0]]
+    assert await claim(connection, one) == []
+    found = await backlog(connection)
+    assert (found.queued, found.running, found.oldest_s) == (0, 3, 0)
+
+
+async def test_an_older_attempt_can_do_nothing(connection: asyncpg.Connection) -> None:
+    """Once its lease ran out and another attempt began: not keep, not settle, no effect, no checkpoint."""
+    job_id = await enqueue(connection, NOTHING, WordArgs())
+    (old,) = await claim(connection, Claim("fast", ("nothing",), "tests", 0, 1))
+    assert await sweep(connection, 5) == [(job_id, "nothing", "queued")]
+    (new,) = await claim(connection, WANTED)
+    assert (new.attempt, new.is_suspect) == (2, True)
+    assert await keep(connection, [(old, None)], 30) == {}
+    assert await settle(connection, [Settlement(job_id, old.attempt, "succeeded")]) == set()
+    with pytest.raises(LeaseLost):
+        async with effect(connection, job_id, old.attempt, 1):
+            raise AssertionError("never reached")
+    async with effect(connection, job_id, new.attempt, {"reached": 1}):
+        pass
+    assert await settle(connection, [Settlement(job_id, new.attempt, "queued", is_handover=True)]) == {job_id}
+    (last,) = await claim(connection, WANTED)
+    assert (last.checkpoint, last.attempts) == ({"reached": 1}, 2)
+
+
+async def test_a_lost_job_is_dead_in_the_end_and_can_be_tried_again(connection: asyncpg.Connection) -> None:
+    job_id = await enqueue(connection, NOTHING, WordArgs())
+    for attempt in range(1, 4):
+        await claim(connection, Claim("fast", ("nothing",), "tests", 0, 1))
+        assert await sweep(connection, 3) == [(job_id, "nothing", "dead" if attempt == 3 else "queued")]
+    job = await find_job(connection, job_id)
+    assert job.error is not None
+    assert (job.error.code, job.attempts) == ("WORKER_LOST", 3)
+    with pytest.raises(BadParameter, match="nothing to cancel"):
+        await cancel_job(connection, job_id)
+    again = await retry_job(connection, job_id)
+    assert (again.state, again.attempts, again.error) == ("queued", 0, None)
+    assert (await cancel_job(connection, job_id)).state == "cancelled"
+    with pytest.raises(NotFound):
+        await find_job(connection, "12345678901234567890")
+
+
+async def test_pages_go_back(connection: asyncpg.Connection) -> None:
+    ids = [await enqueue(connection, NOTHING, WordArgs()) for _ in range(5)]
+    page = await list_jobs(connection, limit=3)
+    assert [job.id for job in page] == ids[:1:-1]
+    assert [job.id for job in await list_jobs(connection, before=page[-1].id)] == ids[1::-1]
+    with pytest.raises(BadParameter, match="cursor"):
+        await list_jobs(connection, before="x")
+
+
+def test_every_kind_says_what_it_takes() -> None:
+    """Names, titles in both languages, and arguments that can be read; unknown ones are refused by name."""
+    for name, kind in KINDS.items():
+        assert name == kind.name
+        assert kind.en
+        assert kind.ko
+        with pytest.raises(BadParameter) as refused:
+            kind.parse(b'{"nonsense": 1}')
+        assert refused.value.field == "args"
+    with pytest.raises(BadParameter, match="no kind"):
+        find_kind(KINDS, "nonsense")
+
+
+def test_a_pace_gives_rate_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    pace = Pace()
+    pace("read", 0, 10)
+    assert pace.latest == Progress("read", 0, 10)
+    clock[0] += 2
+    pace("read", 4, 10)
+    assert pace.latest == Progress("read", 4, 10, 2.0, 3.0)
+    pace("store", 0, 0)
+    assert pace.latest == Progress("store", 0, 0)
