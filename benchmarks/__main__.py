@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.goal import Goal
 
-NAMES = ("kernels", "ingest", "http")
+NAMES = ("kernels", "loop", "ingest", "http")
 
 
 def main() -> None:

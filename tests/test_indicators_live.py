@@ -7,12 +7,15 @@ import pytest
 from drawn_bars import CATALOGUE, set_of, walk
 from numpy.typing import NDArray
 
+from benchmarks.kernels import wanted
+from benchmarks.loop import ticks
 from ralph.indicators.indicator import MODES, Mode
 from ralph.indicators.live import Live
 from ralph.indicators.plan import Plan
 from ralph.indicators.terms import Term
 
 Fields = dict[str, NDArray[np.float64]]
+TICK_LATE_S = 0.1  # generous: the machine may be busy with other things
 USUAL = {
     "sma": ({"period": 20}, {"period": 50}, {"period": 150}, {"period": 200}),
     "ema": ({"period": 12}, {"period": 26}),
@@ -78,3 +81,12 @@ def test_all_indicators_go_on_bar_by_bar(mode: Mode) -> None:
 def test_the_whole_catalogue_goes_on_for_a_year(mode: Mode) -> None:
     """With the usual parameters, looked at in every bar."""
     agrees(catalogue(mode), 300, peeks=1)
+
+
+@pytest.mark.long
+@pytest.mark.anyio
+async def test_the_loop_goes_on_while_a_market_is_scanned() -> None:
+    """A tick meant to come after 1 ms comes soon: a scan that held the interpreter would hold back every tick for its
+    whole length."""
+    _, busy = await ticks(wanted("tv"), 2.0)
+    assert busy < TICK_LATE_S
