@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ralph import errors
+from ralph import errors, indicators
 from ralph.config import Config
+from ralph.indicators.card import CATEGORIES, UNITS
 from ralph.telemetry import Metrics
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +29,11 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 PARAMETERS_MAX = 6
 KERNEL_PARAMETERS_MAX = 10
+WELL_KNOWN = (
+    *("adx", "aroon", "atr", "bb", "cci", "cmf", "donchian", "ema", "hma", "ichimoku"),
+    *("kama", "kc", "linreg", "macd", "rsi", "sma", "stoch", "dist_52w", "historical_volatility", "beta"),
+)
+PRESETS_LEAST = 3  # of each of these
 
 
 def relative(path: Path) -> str:
@@ -194,3 +200,38 @@ def test_every_module_can_be_imported_alone() -> None:
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if name != "ralph.__main__":
             importlib.import_module(name)
+
+
+def test_kernels_are_compiled_one_way() -> None:
+    """By `kernel` of `ralph.kernels.jit` alone, which lets other threads run; `fastmath` is asked for nowhere, so that
+    NaN tests stay and one Symbol alone is what it is among many."""
+    compilers = {"njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc"}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword):
+                assert node.arg not in ("fastmath", "parallel"), relative(path)
+            if isinstance(node, ast.Attribute | ast.Name):
+                name = node.attr if isinstance(node, ast.Attribute) else node.id
+                assert name not in compilers or path.name == "jit.py", relative(path)
+    made = [
+        node
+        for node in ast.walk(ast.parse((ROOT / "ralph" / "kernels" / "jit.py").read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in compilers
+    ]
+    assert len(made) == 1
+    assert "nogil=True" in {ast.unparse(keyword) for keyword in made[0].keywords}
+
+
+@pytest.mark.parametrize("name", indicators.load())
+def test_an_indicator_introduces_itself(name: str) -> None:
+    """In English and Korean, with its category, its units, the source of its formula, and parameters that people use:
+    at least one set where there is anything to set, three for the indicators that everybody knows."""
+    indicator = indicators.load()[name]
+    assert indicator.en.isascii()
+    assert not indicator.ko.isascii()
+    assert indicator.formula_source
+    assert indicator.category in CATEGORIES
+    assert {indicator.unit_of(output) for output in indicator.outputs} <= set(UNITS)
+    least = PRESETS_LEAST if name in WELL_KNOWN else 1
+    assert len(indicator.presets) >= (least if indicator.params else 0)
+    assert all(preset.en and preset.ko for preset in indicator.presets)

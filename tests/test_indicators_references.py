@@ -14,7 +14,6 @@ from test_indicators_one_liners import BARS, C, Column, V, X, mean, polars, wind
 
 from ralph import indicators
 from ralph.errors import BadParameter
-from ralph.screens.parser import parse
 
 GOLDEN = Path(os.environ.get("RALPH_SHARED_DIR", Path(__file__).parent.parent.parent / "shared")) / "golden"
 GIVEN: dict[str, Any] = dict(BARS)
@@ -181,9 +180,8 @@ def test_a_session_has_no_price_before_its_first_trade() -> None:
 
 @pytest.mark.parametrize(("name", "field"), [("session_vwap", "session"), ("relative_strength", "index_close")])
 def test_what_is_not_in_the_bars_is_asked_for(name: str, field: str) -> None:
-    """From a caller the array, by name; a screen finds it beside the bars, so its text is accepted."""
+    """By name."""
     bars: dict[str, Any] = {field: BARS[field] for field in ("open", "high", "low", "close", "volume")}
     with pytest.raises(BadParameter, match=f"{name} needs {field}") as refused:
         indicators.series(name, **bars)
     assert refused.value.field == field
-    assert str(parse(f"close > {name}()")).startswith(f"close > {name}(")
