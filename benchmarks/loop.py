@@ -1,8 +1,9 @@
-"""H7.loop: how late the event loop is while scans run without pause in the kernels' thread, against an idle process."""
+"""How late the event loop is while scans run without pause in the kernels' thread, against an idle process."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,12 +19,10 @@ BARS = 260
 
 
 async def measure() -> list[Goal]:
-    """The ratio of the two 99th percentiles, and the busy one in milliseconds."""
+    """No goal of its own: the two 99th percentiles and their ratio are printed beside the others."""
     idle, busy = await ticks(wanted("tv"), MEASURED_S)
-    return [
-        Goal("H7.loop", busy / idle, 4, 2, "lower", "x"),
-        Goal("H7.loop.p99", busy * 1e3, 20, 5, "lower", "ms"),
-    ]
+    print(f"loop: p99 {busy * 1e3:.2f} ms while scans run, {idle * 1e3:.2f} ms idle: {busy / idle:.2f}x", file=sys.stderr)
+    return []
 
 
 async def ticks(plan: Plan, seconds: float) -> tuple[float, float]:

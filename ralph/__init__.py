@@ -7,6 +7,7 @@ kernels      numba over arrays
 indicators   one file each, and `series` to compute any of them
 scanners     charts in position: VCP, day-trading, closing bet; the market gate and breadth
 screens      the condition language: parse, plan, evaluate, explain, score; and the presets
+signals      Setups with a grade, prices and a size, followed until they are closed
 brokers      where bars come from, for now files; and the writing of files
 store        Postgres: migrations, bars, import runs, exports, the Panel's cache
 embedded     Postgres and Redis for a local start

@@ -29,6 +29,7 @@ from ralph.errors import Misconfigured, RalphError
 from ralph.jobs.demo import fill_demo
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
+from ralph.jobs.signalling import Signalling
 from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
 from ralph.market.panel import Panel
@@ -140,6 +141,7 @@ class Application:
         self._markets = Markets(self._database, PanelStore(home.path / "panel"), self._on_panel)
         self._screening = Screening(self._database, self._markets, self._kernels, self._metrics.screen_seconds.observe)
         self._scanning = Scanning(self._markets, self._screening, self._kernels)
+        self._signalling = Signalling(self._database, self._markets, self._screening, self._kernels, config.signals)
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
         self._streams = Streams()
@@ -158,6 +160,7 @@ class Application:
             markets=self._markets,
             screening=self._screening,
             scanning=self._scanning,
+            signalling=self._signalling,
             kernels=self._kernels,
             metrics=self._metrics,
             calendar=self._calendar,

@@ -27,6 +27,7 @@ from ralph.api import (
     scans,
     screen_runs,
     screens,
+    signals,
     symbols,
 )
 from ralph.api.access import Access
@@ -37,6 +38,7 @@ from ralph.api.streams import Streams
 from ralph.config import Config
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
+from ralph.jobs.signalling import Signalling
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
@@ -56,6 +58,7 @@ class Parts:
     markets: Markets
     screening: Screening
     scanning: Scanning
+    signalling: Signalling
     kernels: Executor
     metrics: Metrics
     calendar: Calendar
@@ -68,7 +71,7 @@ def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     files = [imports.router, exports.router, adjustments.router]
     data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
-    asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router]
+    asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
     routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
         route_handlers=[
@@ -99,6 +102,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "markets": parts.markets,
         "screening": parts.screening,
         "scanning": parts.scanning,
+        "signalling": parts.signalling,
         "kernels": parts.kernels,
         "metrics": parts.metrics,
         "calendar": parts.calendar,

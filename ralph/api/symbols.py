@@ -14,6 +14,7 @@ from ralph.api.passed import list_passed
 from ralph.api.problems import PROBLEMS
 from ralph.api.quality import symbol_quality
 from ralph.api.rating import show_rating
+from ralph.api.signals import of_symbol
 from ralph.errors import BadParameter
 from ralph.market.symbol import Listing
 from ralph.store.database import Database
@@ -89,6 +90,6 @@ def _text(field: str, text: str | None) -> str | None:
     return text
 
 
-_OF_ONE = [show, list_bars, list_passed, show_rating, symbol_quality]
+_OF_ONE = [show, list_bars, list_passed, show_rating, symbol_quality, of_symbol]
 
 router = Router("/symbols", route_handlers=[list_page, *_OF_ONE])

@@ -12,7 +12,7 @@ from ralph.cli.desk import Desk, opened
 from ralph.cli.options import Day, home_option, json_option, run, settings, workspace_option
 from ralph.cli.output import ProgressBar, number, print_json, print_table
 from ralph.jobs.signalling import Ran, Signalling
-from ralph.signals.performance import Performance, Report
+from ralph.signals.performance import Performance, Report, Split
 from ralph.signals.signal import Signal, Transition
 from ralph.store.signals import Asked, find_signal, signals_page
 
@@ -150,7 +150,7 @@ def close_command(signal_id: str, price: float | None, workspace: str | None, ho
 @_filters
 @_options
 def performance_command(
-    by: str | None, draws: int, workspace: str | None, home: Path | None, as_json: bool, **filters: Any
+    by: Split | None, draws: int, workspace: str | None, home: Path | None, as_json: bool, **filters: Any
 ) -> None:
     """What signals earned after costs, beside random entries on the same days."""
 

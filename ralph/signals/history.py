@@ -88,6 +88,7 @@ def play(panel: Panel, index: int, systems: Sequence[System], book: Book, config
     for system in systems:
         steps = list(_advanced(trading, system.name, book, config))
         steps += _armed(trading, system, days, book, (config, state))
+        steps += _closed_by_hand(trading.on, system.name, book, config)
         changed = {signal.id: signal for signal, _ in steps}
         told = tuple(transition for _, transitions in steps for transition in transitions)
         played.append(Played(trading.on, system.name, system.version, tuple(changed.values()), told))
@@ -100,16 +101,21 @@ def _advanced(trading: Trading, system: str, book: Book, config: SignalsConfig) 
         if column is None:
             continue
         step = _next(trading, column, signal, config)
-        closing = book.closings.get(signal.id)
-        if closing is not None and closing.on == trading.on and step[0].is_open:
-            by_hand = life.end_by_hand(step[0], closing.on, closing.price, config.costs)
-            step = (by_hand[0], step[1] + by_hand[1])
         if step[0].is_open:
             book.open[key] = step[0]
         else:
             del book.open[key]
         if step[0] is not signal:
             yield step
+
+
+def _closed_by_hand(on: date, system: str, book: Book, config: SignalsConfig) -> Iterator[life.Step]:
+    """What a person closed when the Session had been played: so it comes last."""
+    for key, signal in [item for item in book.open.items() if item[0][0] == system]:
+        closing = book.closings.get(signal.id)
+        if closing is not None and closing.on == on:
+            del book.open[key]
+            yield life.end_by_hand(signal, on, closing.price, config.costs)
 
 
 def _next(trading: Trading, column: int, signal: Signal, config: SignalsConfig) -> life.Step:
