@@ -195,7 +195,7 @@ class Application:
     async def _start(self, http: _HttpServer, url: str) -> None:
         await http.listening.wait()  # whoever asks whether we live is answered before all else
         # The kernels compile or load in their thread while the servers start.
-        warming = asyncio.get_running_loop().run_in_executor(self._kernels, _warm_up)
+        warming = asyncio.get_running_loop().run_in_executor(self._kernels, indicators.warm_up)
         database_url, redis_url = self._config.database_url, self._config.redis_url
         if database_url is None or redis_url is None:
             with _timed() as took:
@@ -225,10 +225,14 @@ class Application:
         with _timed() as took:
             await warming
         self._note("kernels", "warm")
+        self._spawn(self._warm_scanners(), http)  # nobody need wait for them to be served
         # What was made until now stays for good: a full collection need not walk it, in the middle of an answer.
         gc.collect()
         gc.freeze()
         self._say.link(f"{url}/?t={self._access.new_link()}")
+
+    async def _warm_scanners(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._kernels, scanners.warm_up)
 
     def _spawn(self, work: Coroutine[None, None, None], http: _HttpServer) -> None:
         """Run work beside the server; should it fail, the server stops rather than go on without it."""
@@ -327,11 +331,6 @@ def address(listener: socket.socket) -> str:
     """host:port of a bound socket, as it stands in a URL."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _warm_up() -> None:
-    indicators.warm_up()
-    scanners.warm_up()
 
 
 @contextlib.contextmanager
