@@ -67,9 +67,14 @@ def measure(scope: Scope, columns: IndexArray, node: Condition, shown: Sequence[
     each = atoms(node)
     wants: list[tuple[Condition | Numeric, int]] = [(number, 1) for number in shown]
     wants += [(atom, 1) for atom in each]
-    wants += [(side, SCALE_BARS) for atom in each for side in sides(atom)]
+    wants += [(side, _bars_of(atom)) for atom in each for side in sides(atom)]
     found = [_measure_block(block, node, each, shown) for block in blocks(scope, columns, wants)]
     return Measured(*(np.concatenate(arrays, axis=-1) for arrays in zip(*found, strict=True)))
+
+
+def _bars_of(atom: Atom) -> int:
+    """How many bars of its sides the points of an atom take: an equality has no scale."""
+    return 1 if isinstance(atom, Comparison) and atom.op == "==" else SCALE_BARS
 
 
 def _measure_block(block: Evaluation, node: Condition, each: list[Atom], shown: Sequence[Numeric]) -> Measured:
@@ -84,7 +89,7 @@ def _measure_block(block: Evaluation, node: Condition, each: list[Atom], shown: 
                 left[row] = right[row] = np.nan
                 points[row] = np.where(holds, 100.0, np.nan)
                 continue
-            near, far = (block.number(side, SCALE_BARS) for side in sides(atom))
+            near, far = (block.number(side, _bars_of(atom)) for side in sides(atom))
             left[row] = near[-1] if near.ndim else near
             right[row] = far[-1] if far.ndim else far
             points[row] = np.where(holds, _points(atom, np.subtract(near, far), width), np.nan)
@@ -97,7 +102,7 @@ def _measure_block(block: Evaluation, node: Condition, each: list[Atom], shown: 
 
 
 def _points(atom: Atom, difference: FloatArray, width: int) -> FloatArray:
-    if isinstance(atom, Comparison) and atom.op == "==":
+    if _bars_of(atom) == 1:
         return np.full(width, 100.0)
     if difference.ndim == 0:
         difference = np.full((2, width), float(difference))
