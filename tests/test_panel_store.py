@@ -6,6 +6,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
@@ -142,15 +143,15 @@ async def test_what_a_power_cut_can_have_torn_is_rebuilt(
 ) -> None:
     """The mark of another boot counts only where the files were on the disk before."""
     await PanelStore(tmp_path).load(connection, "demo")
-    await on_the_disk(tmp_path / "demo" / "1")
+    await asyncio.to_thread(wait_for_the_disk, tmp_path / "demo" / "1")
     (tmp_path / "demo" / "1" / "boot").write_bytes(mark)
     await PanelStore(tmp_path).load(connection, "demo")
     assert rebuilds == ["demo"] * (1 if counts else 2)
 
 
-async def on_the_disk(folder: Path) -> None:
+def wait_for_the_disk(folder: Path) -> None:
     while not (folder / "boot").read_bytes().startswith(b"!"):
-        await asyncio.sleep(0.01)
+        time.sleep(0.01)
 
 
 async def test_without_boots_to_tell_apart_the_disk_is_waited_for(
