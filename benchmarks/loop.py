@@ -21,7 +21,9 @@ BARS = 260
 async def measure() -> list[Goal]:
     """No goal of its own: the two 99th percentiles and their ratio are printed beside the others."""
     idle, busy = await ticks(wanted("tv"), MEASURED_S)
-    print(f"loop: p99 {busy * 1e3:.2f} ms while scans run, {idle * 1e3:.2f} ms idle: {busy / idle:.2f}x", file=sys.stderr)
+    print(
+        f"loop: p99 {busy * 1e3:.2f} ms while scans run, {idle * 1e3:.2f} ms idle: {busy / idle:.2f}x", file=sys.stderr
+    )
     return []
 
 
