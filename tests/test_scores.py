@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,7 +152,7 @@ def test_a_missing_check_is_left_out_of_what_can_be_reached() -> None:
     assert {part.name for part in parts if part.points is None} == {"smart_money", "sector_momentum"}
 
 
-def bet_day(**changes: FloatArray) -> closing_bet.Day:
+def bet_day(**changes: Any) -> closing_bet.Day:
     """A year of bars at 10,000 won with a day of +10 % at their end."""
     close = np.full((252, 1), 10_000.0)
     opened, high, low = close.copy(), close + 100, close - 100
@@ -195,7 +196,7 @@ def test_news_of_a_closing_bet(positive: int, sentiment: float, expected: float)
         ("flow", {"foreign": np.array([0.0])}, 0.0),
     ],
 )
-def test_a_part_of_a_closing_bet(name: str, changes: dict[str, FloatArray], expected: float | None) -> None:
+def test_a_part_of_a_closing_bet(name: str, changes: dict[str, Any], expected: float | None) -> None:
     assert earned(closing_bet.components(bet_day(**changes), 0))[name] == expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -110,4 +111,6 @@ def test_all_sessions_of_the_real_market(capsys: pytest.CaptureFixture[str]) -> 
         for on in (each.triggered_on, each.closed_on if each.state == "closed" else None):
             assert on is None or each.reason == "untraded" or not locked(panel, each, on)
     with capsys.disabled():
-        print(f"{last - first} Sessions, {len(signals)} Signals: {took:.0f} s, {worked:.0f} s of processor")
+        sys.stderr.write(
+            f"{last - first} Sessions, {len(signals)} Signals: {took:.0f} s, {worked:.0f} s of processor\n"
+        )
