@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +62,8 @@ def check(panel: Panel, signals: Sequence[Signal], last: int) -> None:
             if each.reason == "stop" and each.closed_on > each.triggered_on and opened <= each.levels.stop:
                 assert each.exit == opened
         tax = tax_ratio(each.closed_on, each.market or "KOSPI", each.kind or "common")
-        cash = each.shares * (each.exit * (1 - 0.00115 - tax) - each.fill * 1.00115)
+        sold = Decimal(each.exit) * (1 - Decimal("0.00115") - Decimal(str(tax)))
+        cash = each.shares * (sold - Decimal(each.fill) * Decimal("1.00115"))
         assert each.outcome.profit == round(cash)
     for each in signals:
         if each.state == "triggered" and each.triggered_on is not None:
@@ -110,4 +113,6 @@ def test_all_sessions_of_the_real_market(capsys: pytest.CaptureFixture[str]) -> 
         for on in (each.triggered_on, each.closed_on if each.state == "closed" else None):
             assert on is None or each.reason == "untraded" or not locked(panel, each, on)
     with capsys.disabled():
-        print(f"{last - first} Sessions, {len(signals)} Signals: {took:.0f} s, {worked:.0f} s of processor")
+        sys.stderr.write(
+            f"{last - first} Sessions, {len(signals)} Signals: {took:.0f} s, {worked:.0f} s of processor\n"
+        )

@@ -11,6 +11,8 @@ from ralph.market.calendar import Calendar
 from ralph.market.taxes import sell_tax
 from ralph.signals.signal import Outcome, Signal
 
+DECIMALS = 4  # half a won is meant exactly: what floats add to it must not decide where it is rounded to
+
 _PUBLISHED = Calendar()
 
 
@@ -50,7 +52,7 @@ def outcome(signal: Signal, exit_price: float, sold_on: date, costs: CostRules) 
         gross_ratio=exit_price / fill - 1.0,
         net_ratio=net_ratio(fill, exit_price, (buys, sells)),
         r=share / signal.levels.risk if signal.levels.risk > 0 else 0.0,
-        profit=round(signal.shares * share),
+        profit=round(round(signal.shares * share, DECIMALS)),
         mae=min(signal.lowest, exit_price) / fill - 1.0,
         mfe=max(signal.highest, exit_price) / fill - 1.0,
     )
