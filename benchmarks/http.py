@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.goal import REPETITIONS, Goal
 from benchmarks.market import embedded, random_bars
+from benchmarks.presets import speed_of_screens
 from ralph.embedded.servers import EmbeddedServers
 from ralph.market.rules import simulated_bars
 from ralph.store.database import Database
@@ -46,6 +47,7 @@ async def measure() -> list[Goal]:
             _wait(client, "/health/ready")
             _ask(client, len(SCREENS))  # the first calls touch memory for the first time
             milliseconds = _ask(client, 300)
+            speed_of_screens(client)
     return [
         Goal("H6", float(np.percentile(milliseconds, 99)), 20, 8, "lower", "ms"),
         Goal("H8", statistics.median(starts), 1.5, 1.0, "lower", "s"),

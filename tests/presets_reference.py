@@ -80,6 +80,50 @@ def _directional(h: np.ndarray, low: np.ndarray, true_range: np.ndarray) -> dict
     return {"plus_di": plus, "minus_di": minus, "adx": _wilder(spread, 14)}
 
 
+STRENGTH = ((0.4, 63), (0.2, 126), (0.2, 189), (0.2, 252))
+
+
+def _back(x: np.ndarray, bars: int) -> np.ndarray:
+    return np.concatenate([np.full(min(bars, x.size), np.nan), x[: max(0, x.size - bars)]])
+
+
+def _of_weeks(monday: np.ndarray, x: np.ndarray) -> dict[str, np.ndarray]:
+    """RSI 14 and the mean of 30 over weekly closes, the running week's being the day's own."""
+    starts = np.flatnonzero(np.concatenate([[True], monday[1:] != monday[:-1]]))
+    week = np.cumsum(np.isin(np.arange(x.size), starts)) - 1
+    closes = x[np.append(starts[1:], x.size) - 1]
+    before = np.where(week > 0, closes[week - 1], np.nan)
+    means = []
+    for sign in (1, -1):
+        moves = np.clip(sign * np.diff(closes, prepend=np.nan), 0, None)
+        now = np.clip(sign * (x - before), 0, None)
+        known = _wilder(moves, 14)
+        seed = np.concatenate([[0.0], np.nancumsum(moves)])
+        first = (seed[week] + now) / 14
+        running = (13 * known[week - 1] + now) / 14
+        means.append(np.where(week > 14, running, np.where(week == 14, first, np.nan)))
+    up, down = means
+    with np.errstate(all="ignore"):
+        rsi = np.where(down == 0, 100.0, 100 - 100 / (1 + up / down))
+    total = np.concatenate([[0.0], np.cumsum(closes)])
+    mean = np.where(week >= 29, (total[week] - total[np.maximum(week - 29, 0)] + x) / 30, np.nan)
+    return {"week_rsi": np.where(np.isnan(up), np.nan, rsi), "week_sma30": mean}
+
+
+def _places(x: np.ndarray, bars: int) -> dict[str, np.ndarray]:
+    """The lowest and the highest place 0-100 that a value may have among those before it, ties counted half."""
+    least, most = np.full(x.size, np.nan), np.full(x.size, np.nan)
+    if x.size >= bars:
+        windows = np.lib.stride_tricks.sliding_window_view(x, bars)
+        older, now = windows[:, :-1], windows[:, -1:]
+        room = TIE_RATIO * np.abs(now)
+        whole = ~np.isnan(windows).any(axis=1)
+        below, up_to = (older < now - room).mean(axis=1), (older <= now + room).mean(axis=1)
+        least[bars - 1 :] = np.where(whole, 100 * below, np.nan)
+        most[bars - 1 :] = np.where(whole, 100 * (below + up_to) / 2, np.nan)
+    return {"place_least": least, "place_most": most}
+
+
 def series_of(part: pl.DataFrame) -> dict[str, np.ndarray]:
     """The series of one Symbol that the presets name."""
     h, low, x, v = (part[name].to_numpy() for name in ("high", "low", "close", "volume"))
@@ -94,7 +138,13 @@ def series_of(part: pl.DataFrame) -> dict[str, np.ndarray]:
     k = pl.Series(raw).fill_nan(None).rolling_mean(3)
     d = k.rolling_mean(3)
     obv = talib.OBV(x, v)
+    true_share = _wilder(true_range, 14) / x
     return {
+        **_of_weeks(part["date"].dt.truncate("1w").to_numpy(), x),
+        **_places(true_share, 252),
+        "strength": sum(weight * (x / _back(x, bars) - 1) for weight, bars in STRENGTH),
+        "change60": x / _back(x, 60) - 1,
+        "mfi14": talib.MFI(h, low, x, v, 14),
         **{f"sma{n}": talib.SMA(x, n) for n in (5, 20, 50, 60, 120, 200)},
         "volume20": talib.SMA(v, 20),
         "volume50": talib.SMA(v, 50),
@@ -123,6 +173,12 @@ def series_of(part: pl.DataFrame) -> dict[str, np.ndarray]:
         "falls": pl.Series(np.where(x < before, 1.0, 0.0)).rolling_sum(5).fill_null(np.nan).to_numpy(),
     }
 
+
+IS_COMMON = ~c("symbol").str.slice(5).is_in(list("579KLM"))
+RATED = pl.when(IS_COMMON).then(c("strength"))
+RATING = (1 + 98 * (RATED.rank().over("date") - 1) / (RATED.count().over("date") - 1) + 0.5).floor()
+SECTOR = c("symbol").str.slice(2, 2)
+"""Invented: two figures of the code."""
 
 REFERENCES: dict[str, Pair] = {
     "oversold-bounce": every(crossed_up(c("rsi14"), 30.0), over(C, c("sma200"))),
@@ -185,4 +241,15 @@ REFERENCES: dict[str, Pair] = {
         over(C, c("sma50")),
     ),
     "pullback-count": every(exactly(c("falls") >= 4), over(C, c("sma60"))),
+    "rs-leaders": every(exactly(RATING >= 90), (~under(C, 0.85 * c("high252"))[1], ~under(C, 0.85 * c("high252"))[0])),
+    "sector-leaders": every(
+        exactly(c("change60").rank("min", descending=True).over("date", SECTOR) <= 3), over(c("change60"), 0.1)
+    ),
+    "foreign-buying": every(
+        exactly((c("foreign").rolling_sum(5).over("symbol") > 0) & (c("inst").rolling_sum(5).over("symbol") > 0)),
+        over(C, c("sma20")),
+    ),
+    "mfi-turn": crossed_up(c("mfi14"), 20.0),
+    "weekly-momentum": every(over(c("week_rsi"), 50.0), over(C, c("week_sma30"))),
+    "volatility-low": every((c("place_most") <= 10, c("place_least") <= 10), over(C, c("sma50"))),
 }

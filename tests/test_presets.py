@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,28 +15,17 @@ from presets_reference import REFERENCES, series_of
 from screens_markets import invented
 
 from ralph import screens
-from ralph.errors import BadExpression
+from ralph.market.beside import FLOW_FIELDS, Beside
 from ralph.market.columns import BarColumns, build_panel
 from ralph.market.symbol import Listing, Symbol
 from ralph.screens.presets import Preset, find_preset, presets
 
 SHARED = Path(os.environ.get("RALPH_SHARED_DIR", Path(__file__).parent.parent / ".." / "shared"))
 FILE = SHARED / "data" / "krx_daily.parquet"
-READABLE_MIN = 15
+FLOWS_FILE = SHARED / "data" / "krx_flows.parquet"
+REFERENCES_MIN = 38
 DAYS = 20
 HANGUL = re.compile(r"[가-힣]")
-
-
-def readable() -> list[Preset]:
-    """Those that the present catalogue can read."""
-    found = []
-    for preset in presets():
-        try:
-            screens.parse(preset.expression)
-        except BadExpression:
-            continue
-        found.append(preset)
-    return found
 
 
 def test_there_are_many_and_each_is_named_and_described_in_both_languages() -> None:
@@ -57,11 +47,8 @@ def test_there_are_many_and_each_is_named_and_described_in_both_languages() -> N
 
 
 def test_presets_are_read_and_run() -> None:
-    """By what the catalogue knows today: at least fifteen."""
-    found = readable()
-    assert len(found) >= READABLE_MIN
     panel = build_panel(invented(symbols=30, days=300))
-    for preset in found:
+    for preset in presets():
         answer = screens.run(panel, screens.Request(expression=preset.expression))
         assert answer.total_scanned == 30, preset.id
 
@@ -75,13 +62,15 @@ def frame() -> pl.DataFrame:
 
 @pytest.mark.long
 def test_each_preset_equals_an_independent_computation(frame: pl.DataFrame) -> None:
-    """On twenty days spread over the file, for every preset that has one and can be read."""
-    asked = [preset for preset in readable() if preset.id in REFERENCES]
-    assert len(asked) >= READABLE_MIN
-    panel = build_panel(bars_of(frame))
-    days: list[date] = (
-        panel.sessions[np.linspace(30, panel.sessions.size - 1, DAYS).astype(int)].astype(object).tolist()
-    )
+    """On twenty days spread over the file, and one on which flows are known, for every preset that has one."""
+    asked = [preset for preset in presets() if preset.id in REFERENCES]
+    assert len(asked) >= REFERENCES_MIN
+    flows = pl.read_parquet(FLOWS_FILE)
+    panel = replace(build_panel(bars_of(frame)), beside=beside_of(flows))
+    spread = panel.sessions[np.linspace(30, panel.sessions.size - 1, DAYS).astype(int)].astype(object).tolist()
+    days: list[date] = sorted({*spread, max(flows["date"].to_list())})
+    flows = flows.rename({"foreign_net_value": "foreign", "inst_net_value": "inst"})
+    frame = frame.join(flows.select("symbol", "date", "foreign", "inst"), on=["symbol", "date"], how="left")
     expected = table_of(frame, asked, days)
     found_of = dict.fromkeys([preset.id for preset in asked], 0)
     for day in days:
@@ -100,12 +89,28 @@ def bars_of(frame: pl.DataFrame) -> BarColumns:
     names = frame["symbol"].unique(maintain_order=True).to_list()
     places = {name: place for place, name in enumerate(names)}
     return BarColumns(
-        listings=tuple(Listing(Symbol(name)) for name in names),
+        listings=tuple(Listing(Symbol(name), sector=name[2:4]) for name in names),
         symbol=frame["symbol"].replace_strict(places, return_dtype=pl.Int32).to_numpy(),
         day=frame["date"].to_numpy().astype("datetime64[D]"),
         value=np.full(len(frame), np.nan),
         flags=(frame["flag"].to_numpy() & 7).astype(np.uint8),
         **{name: frame[name].cast(pl.Float64).to_numpy() for name in ("open", "high", "low", "close", "volume")},
+    )
+
+
+def beside_of(flows: pl.DataFrame) -> Beside:
+    names = flows["symbol"].unique(maintain_order=True).to_list()
+    places = {name: place for place, name in enumerate(names)}
+    nothing = np.full(len(flows), np.nan)
+    foreign, institutions = (
+        flows[name].cast(pl.Float64).to_numpy() for name in ("foreign_net_value", "inst_net_value")
+    )
+    said = {"foreign_value": foreign, "institution_value": institutions}
+    return Beside(
+        codes=tuple(Symbol(name) for name in names),
+        symbol=flows["symbol"].replace_strict(places, return_dtype=pl.Int32).to_numpy(),
+        day=flows["date"].to_numpy().astype("datetime64[D]"),
+        flows={name: said.get(name, nothing) for name in FLOW_FIELDS},
     )
 
 
