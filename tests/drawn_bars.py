@@ -71,9 +71,8 @@ def walk(random: np.random.Generator, kind: str, shape: tuple[int, int]) -> dict
     prices = {"open": opened, "high": high, "low": low, "close": close}
     if kind == "ticks":
         prices = {name: np.round(values / 50) * 50 for name, values in prices.items()}
-    volume = random.integers(0, 3, shape) * random.integers(1, 10**6, shape).astype(np.float64)
-    if kind == "walk":
-        volume += 1.0  # something is traded in every bar
+    least = 1.0 if kind == "walk" else 0.0  # so that something is traded in every bar
+    volume = random.integers(0, 3, shape) * random.integers(1, 10**6, shape).astype(np.float64) + least
     index = np.exp(np.cumsum(random.normal(0.0, 0.01, shape), axis=0))
     session = np.broadcast_to(np.arange(shape[0])[:, None] // 13, shape).astype(np.float64)
     return {**prices, "volume": volume, "index_close": index, "session": session}

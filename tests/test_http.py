@@ -183,6 +183,30 @@ def test_bars_come_with_the_indicators_that_screens_use(client: httpx.Client) ->
     assert cut["indicators"]["rsi(14)"]["rsi"] == rsi[-5:-1]
 
 
+def test_bars_come_with_indicators_of_every_kind(client: httpx.Client) -> None:
+    """Of several outputs, in words, beside the index, by Session: each as long as the bars."""
+    symbol = client.get("/api/v1/symbols", params={"limit": 1}).json()["symbols"][0]["symbol"]
+    asked = "macd(12,26,9),supertrend(10,3),technical_rating(rules=2020),beta(60),session_vwap()"
+    answer = client.get(f"/api/v1/symbols/{symbol}/bars", params={"indicators": asked, "limit": 30})
+    assert answer.status_code == 200, answer.text
+    bars, found = answer.json()["bars"], answer.json()["indicators"]
+    assert [text.split("(")[0] for text in found] == [
+        *("macd", "supertrend", "technical_rating", "beta", "session_vwap"),
+    ]
+    by_name = {text.split("(")[0]: outputs for text, outputs in found.items()}
+    cards = {card["name"]: card for card in client.get("/api/v1/indicators").json()}
+    for name, outputs in by_name.items():
+        assert list(outputs) == cards[name]["outputs"]
+        assert {len(values) for values in outputs.values()} == {len(bars)}
+    newest = {name: {output: values[-1] for output, values in outputs.items()} for name, outputs in by_name.items()}
+    assert newest["supertrend"]["trend"] == -newest["supertrend"]["direction"]
+    assert newest["macd"]["hist"] == newest["macd"]["macd"] - newest["macd"]["signal"]
+    assert -1 <= newest["technical_rating"]["all"] <= 1
+    assert newest["beta"]["beta"] is not None
+    last = bars[-1]  # one bar is a whole Session
+    assert newest["session_vwap"]["vwap"] == pytest.approx((last["high"] + last["low"] + last["close"]) / 3)
+
+
 @pytest.mark.parametrize("text", ["rsi(0)", "close", "rsi(14", "rsi(14) < 30", "nosuch(3)", ","])
 def test_a_bad_list_of_indicators_is_refused(client: httpx.Client, text: str) -> None:
     symbol = client.get("/api/v1/symbols", params={"limit": 1}).json()["symbols"][0]["symbol"]

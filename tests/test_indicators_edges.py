@@ -10,13 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from ralph import indicators
+from ralph.indicators.indicator import MODES
 
 Bars = dict[str, Any]
 NAN = math.nan
 SIZE = 300
 
 
-def at_one_price(close: NDArray[np.float64], volume: float) -> Bars:
+def at_one_price(close: NDArray[Any], volume: float) -> Bars:
     """Bars that each have a single price, as at a limit or without trade."""
     prices = dict.fromkeys(("open", "high", "low", "close"), close)
     rest = {"volume": np.full(close.size, volume), "index_close": close, "session": np.zeros(close.size)}
@@ -27,8 +28,8 @@ STILL = np.full(SIZE, 1_000.0)
 MARKETS = {
     "still": at_one_price(STILL, 500.0),
     "untraded": at_one_price(STILL, 0.0),
-    "up": at_one_price(np.concatenate([np.full(270, 1_000.0), 1_000.0 * 1.3 ** np.arange(1, 31)]), 500.0),
-    "down": at_one_price(1_000.0 * 0.7 ** np.arange(60), 500.0),
+    "up": at_one_price(np.concatenate([np.full(270, 1_000.0), 1_000.0 * 1.3 ** np.arange(1.0, 31.0)]), 500.0),
+    "down": at_one_price(1_000.0 * 0.7 ** np.arange(60.0), 500.0),
 }
 EDGES: list[tuple[str, str, dict[str, float], tuple[float, float]]] = [
     # market, output, parameters, the last value in tv and talib
@@ -132,8 +133,9 @@ def test_an_edge_has_its_value(
 ) -> None:
     """At the last of many bars, by Pine and by TA-Lib; what has no answer is missing."""
     name, _, part = output.partition(".")
-    for mode, value in zip(("tv", "talib"), expected, strict=True):
-        found = indicators.series(name, **MARKETS[market], mode=mode, **params)
+    given: dict[str, Any] = {**MARKETS[market], **params}
+    for mode, value in zip(MODES, expected, strict=True):
+        found = indicators.series(name, **given, mode=mode)
         last = found[part or next(iter(found))][-1]
         np.testing.assert_allclose(last, value, rtol=1e-9, atol=1e-9, err_msg=mode)
 

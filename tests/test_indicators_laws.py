@@ -19,7 +19,7 @@ def same(found: Outputs, expected: Outputs) -> None:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
-def rows_of(outputs: Outputs, rows: slice) -> Outputs:
+def rows_of(outputs: Outputs, rows: slice | NDArray[np.bool_]) -> Outputs:
     return {name: values[rows] for name, values in outputs.items()}
 
 
