@@ -41,7 +41,7 @@ def signals_command() -> None:
     """Graded signals: who is armed, what was triggered, how it ended."""
 
 
-@signals_command.command("ls")
+@click.command("ls")
 @click.option("--state", type=click.Choice(["armed", "triggered", "closed", "expired"]), help="Only in this state.")
 @click.option("--grade", type=click.Choice(["S", "A", "B", "C"]), help="Only of this grade.")
 @click.option("--symbol", help="Only of this symbol.")
@@ -64,7 +64,7 @@ def ls_command(limit: int, workspace: str | None, home: Path | None, as_json: bo
     print_table(headings, rows, right=(6, 8, 9, 10, 11))
 
 
-@signals_command.command("show")
+@click.command("show")
 @click.argument("signal_id", metavar="ID")
 @_options
 def show_command(signal_id: str, workspace: str | None, home: Path | None, as_json: bool) -> None:
@@ -83,7 +83,7 @@ def show_command(signal_id: str, workspace: str | None, home: Path | None, as_js
     print_table(("session", "state", "price", "reason"), rows, right=(2,))
 
 
-@signals_command.command("run")
+@click.command("run")
 @click.option("--as-of", "on", type=Day(), help="The Session; the newest by default.")
 @click.option("--system", help="Only this system.")
 @_options
@@ -97,7 +97,7 @@ def run_command(on: date | None, system: str | None, workspace: str | None, home
     _print_ran(run(work()), as_json=as_json)
 
 
-@signals_command.command("backfill")
+@click.command("backfill")
 @click.option("--from", "since", type=Day(), required=True, help="The first Session.")
 @click.option("--to", "until", type=Day(), required=True, help="The last Session.")
 @click.option("--system", help="Only this system.")
@@ -126,7 +126,7 @@ def backfill_command(
     _print_ran(run(work()), as_json=as_json)
 
 
-@signals_command.command("close")
+@click.command("close")
 @click.argument("signal_id", metavar="ID")
 @click.option("--price", type=float, help="Won; the close of the last Session by default.")
 @_options
@@ -144,7 +144,7 @@ def close_command(signal_id: str, price: float | None, workspace: str | None, ho
         _print_signal(ended)
 
 
-@signals_command.command("performance")
+@click.command("performance")
 @click.option("--by", type=click.Choice(["grade", "year", "sector", "gate"]), help="Split by this too.")
 @click.option("--draws", type=click.IntRange(0, 10_000), default=1_000, show_default=True, help="Random draws.")
 @_filters
@@ -212,3 +212,14 @@ def _figures(each: Performance) -> tuple[str, ...]:
     chance = each.chance
     random = ("", "") if chance is None else (number(100 * chance.mean_ratio), number(chance.percentile, 1))
     return (str(each.count), *shown, number(each.expectancy_r), number(each.profit_factor), *random)
+
+
+for _command in (
+    ls_command,
+    show_command,
+    run_command,
+    backfill_command,
+    close_command,
+    performance_command,
+):
+    signals_command.add_command(_command)
