@@ -42,7 +42,7 @@ def scan_command() -> None:
     """Find charts in position: `ralph scan vcp`; `ralph scan ls` lists the scanners."""
 
 
-@scan_command.command("run")
+@click.command("run")
 @click.argument("name")
 @click.option("--as-of", type=Day(), help="A Session; default: the newest.")
 @click.option("--file", type=click.Path(path_type=Path), help="Scan a CSV or Parquet file, without any server.")
@@ -130,7 +130,7 @@ def _print(answer: ScanAnswer) -> None:
     click.echo(f"{counts} · {place_of} · {answer.timing_ms:.1f} ms", err=True)
 
 
-@scan_command.command("ls")
+@click.command("ls")
 @json_option
 def scan_ls_command(as_json: bool) -> None:
     """The scanners, with the numbers that may be chosen."""
@@ -144,6 +144,10 @@ def scan_ls_command(as_json: bool) -> None:
         more = ", …" if len(params) > PARAMS_SHOWN else ""
         rows.append((each.name, each.en, each.ko, ", ".join(params[:PARAMS_SHOWN]) + more))
     print_table(("scanner", "what it finds", "설명", "parameters"), rows)
+
+
+scan_command.add_command(scan_run_command)
+scan_command.add_command(scan_ls_command)
 
 
 @click.command("gate")
