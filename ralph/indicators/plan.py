@@ -16,6 +16,7 @@ from ralph.indicators.terms import FIELDS, Term
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+NOWHERE = np.empty((0, 0))
 PROGRAMS_MAX = 8  # of one plan, for different tails
 
 
@@ -49,12 +50,12 @@ class Plan:
         height = given[0].shape[0] if given else out.shape[1]
         unread = given[0] if given else np.empty((height, first.size))
         fields = tuple(given[self.inputs.index(name)] if name in self.inputs else unread for name in FIELDS)
+        if height == 0 or first.size == 0:
+            out[:] = np.nan
+            return
         run = self._program(out.shape[1] if out.shape[1] < height else ALL)
-        block = np.arange(first.size) // run.block
-        order = np.lexsort((first, block))
-        kernels.machine.scan(
-            fields, first, order, run.code, run.slots, run.real, run.initial, run.results, out, run.block
-        )
+        code, slots, sizes = run.layout(*run.fitting(first.size, height))
+        kernels.machine.scan(fields, first, code, slots, run.real, run.initial, run.results, out, NOWHERE, sizes)
 
     def series(self, inputs: Mapping[str, FloatArray]) -> FloatArray:
         """Every term over one Symbol's fields {name: [bars]}: [terms, bars]."""
