@@ -21,6 +21,10 @@ FROM_PANEL = frozenset(("total", "mean", "highest", "lowest", "weighted_mean", "
 FROM_PANEL |= ABOUT_MEANS | {"share_below"}
 
 
+Layout = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Where a program's rows stand: its code, its slots, and `sizes` as `kernels.machine` names them."""
+
+
 @dataclass(frozen=True)
 class Program:
     """What the machine runs; see `kernels.opcodes`. `bars` is how many each slot keeps, `initial` what it holds at
@@ -34,8 +38,16 @@ class Program:
     results: NDArray[np.int64]
     remembered: int
     scratch: int
+    layouts: dict[tuple[int, int], Layout] = field(default_factory=dict)
 
-    def layout(self, lanes: int, stretch: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def fitted(self, width: int, height: int) -> Layout:
+        """The layout for a Panel of this shape."""
+        fits = self.fitting(width, height)
+        if fits not in self.layouts:
+            self.layouts[fits] = self.layout(*fits)
+        return self.layouts[fits]
+
+    def layout(self, lanes: int, stretch: int) -> Layout:
         """For blocks of so many columns and stretches of a power of two rows: code, slots and sizes."""
         slots, end = [], 0
         for bars in self.bars:
@@ -45,8 +57,8 @@ class Program:
         code = self.code.copy()
         code[code[:, oc.STATE] >= 0, oc.STATE] += end
         end += self.remembered
-        scratch = max(oc.SCRATCH_ROWS, stretch, -(-self.scratch // lanes))
-        sizes = (lanes, stretch, end + scratch, end, self.remembered)
+        scratch = max(oc.SCRATCH_ROWS, stretch, self.scratch)  # the last block may be one column wide
+        sizes = (lanes, stretch, end + scratch + 1, end, self.remembered)
         return code, np.array(slots, dtype=np.int64), np.array(sizes, dtype=np.int64)
 
     def fitting(self, width: int, height: int) -> tuple[int, int]:

@@ -48,8 +48,9 @@ from ralph.kernels.steps import (
     operate,
 )
 
-BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT = range(4)
-"""Of `sizes`: columns and rows worked on together, rows of memory, and the first of them that are scratch."""
+BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED = range(5)
+"""Of `sizes`: columns and rows worked on together, rows of memory, the first of them that
+are scratch, and how many operations remember in."""
 FIELDS = types.UniTuple(PANEL, 8)
 Fields = tuple[FloatArray, ...]
 
@@ -124,7 +125,7 @@ def scan(
     tail = out.shape[1]
     operations, columns = code.shape[0], code.shape[1]
     block = min(sizes[BLOCK], width)
-    memory = np.empty((sizes[BANK_ROWS] + 1) * block)
+    memory = np.empty(sizes[BANK_ROWS] * block)
     where, at, waiting = np.zeros(4, np.int64), np.zeros(AT_SIZE, np.int64), np.zeros(operations + 1, np.int64)
     if tail > height:
         out[:, : tail - height] = np.nan
@@ -132,7 +133,7 @@ def scan(
     lines, rings, numbers, place = start_of(code), start_of(slots), start_of(real), start_of(at)
     values, states, filters, spots = start_of(initial[0]), start_of(initial[1]), start_of(waiting), start_of(where)
     at[HEIGHT], at[WIDTH] = height, width
-    at[BEGINS], at[SCRATCH] = sizes[BANK_ROWS], sizes[SCRATCH_AT]
+    at[BEGINS], at[SCRATCH] = sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
     for left in range(0, width, block):
         lanes = min(block, width - left)
         at[LEFT], at[LANES], at[YOUNGEST], at[NOT_BEGUN] = left, lanes, 0, -1
@@ -140,7 +141,7 @@ def scan(
         for i in range(lanes):
             begins[i] = first[left + i]
             at[YOUNGEST] = max(at[YOUNGEST], first[left + i])
-        prepare(rings, values, slots.shape[0], states, sizes[4], bank, lanes)
+        prepare(rings, values, slots.shape[0], states, sizes[REMEMBERED], bank, lanes)
         for row in range(0, height, sizes[STRETCH]):
             at[ROW], at[END] = row, min(row + sizes[STRETCH], height)
             if at[NOT_BEGUN] != 0:

@@ -2,6 +2,7 @@
 
 What one remembers of its columns stands in rows from `s` on (`opcodes.STATES`). A filter's mean is NaN until its seed
 is made. While columns wait for one, the form with seeds runs, which gives the others the same; it branches nowhere.
+Results are stored before what is remembered: compilers would else make stores under a mask of it, which are slow.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ def smooth(x: Pointer, z: Pointer, mean: Pointer, lanes: int, keep: float) -> No
     for i in range(lanes):
         value, before = x[i], mean[i]
         now = value + keep * (before - value)
-        mean[i] = now if now == now else before
         z[i] = now
+        mean[i] = now if now == now else before
 
 
 @leaf
@@ -37,10 +38,10 @@ def seed_smooth(x: Pointer, z: Pointer, s: Pointer, lanes: int, period: int, ski
         part = summed if waits & (count >= 0.0) else part
         now = part if waits & (count == period - 1) else now
         mean = now if now == now else mean
+        z[i] = now
         seed[i] = part
         seen[i] += 1.0 if waits else 0.0
         s[i] = mean
-        z[i] = now
         waiting += 0 if mean == mean else 1
     return waiting
 
@@ -50,8 +51,8 @@ def decaying_sum(x: Pointer, z: Pointer, total: Pointer, lanes: int, keep: float
     for i in range(lanes):
         before = total[i]
         now = keep * before + x[i]
-        total[i] = now if now == now else before
         z[i] = now
+        total[i] = now if now == now else before
 
 
 @leaf
@@ -68,10 +69,10 @@ def seed_decaying_sum(x: Pointer, z: Pointer, s: Pointer, lanes: int, period: in
         part = summed if waits else part
         now = part if waits & (count == period) else now
         total = now if now == now else total
+        z[i] = now
         seed[i] = part
         seen[i] += 1.0 if waits else 0.0
         s[i] = total
-        z[i] = now
         waiting += 0 if total == total else 1
     return waiting
 
@@ -81,8 +82,8 @@ def running(x: Pointer, z: Pointer, total: Pointer, lanes: int) -> None:
     for i in range(lanes):
         before = total[i]
         now = before + x[i]
-        total[i] = now if now == now else before
         z[i] = now
+        total[i] = now if now == now else before
 
 
 @leaf
@@ -92,8 +93,8 @@ def running_since(x: Pointer, y: Pointer, z: Pointer, total: Pointer, lanes: int
         before = 0.0 if (starts != 0.0) & (starts == starts) else before
         now = before + x[i]
         now = now if starts == starts else np.nan
-        total[i] = now if now == now else before
         z[i] = now
+        total[i] = now if now == now else before
 
 
 @leaf
@@ -101,8 +102,8 @@ def streak(x: Pointer, z: Pointer, count: Pointer, lanes: int) -> None:
     for i in range(lanes):
         flag, before = x[i], count[i]
         longer = before + 1.0 if flag != 0.0 else 0.0
-        count[i] = longer if flag == flag else before
         z[i] = longer if flag == flag else np.nan
+        count[i] = longer if flag == flag else before
 
 
 @leaf
@@ -123,10 +124,10 @@ def adaptive_mean(x: Pointer, y: Pointer, z: Pointer, s: Pointer, lanes: int) ->
         before = mean if mean == mean else value
         now = before + y[i] * (value - before)
         waiting = (begun == 0.0) & (value == value)
-        has[i] = 1.0 if now == now else begun
         kept = value if waiting else mean
-        s[i] = now if now == now else kept
         z[i] = now
+        has[i] = 1.0 if now == now else begun
+        s[i] = now if now == now else kept
 
 
 @leaf
