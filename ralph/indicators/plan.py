@@ -54,7 +54,9 @@ class Plan:
         run = self._program(out.shape[1] if out.shape[1] < height else ALL)
         self._scan(run, run.fitted(first.size, height), given, first, out)
 
-    def run(self, program: Program, layout: Layout, given: Sequence[FloatArray], known: tuple[IntArray, FloatArray]) -> None:
+    def run(
+        self, program: Program, layout: Layout, given: Sequence[FloatArray], known: tuple[IntArray, FloatArray]
+    ) -> None:
         """A program of these terms over all bars; what is known after them is left in memory, `known` [1]."""
         first, store = known
         out = np.empty((len(self.terms), 1, first.size))

@@ -67,7 +67,7 @@ def leaf(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", register_jitable(nogil=True, error_model="numpy")(function))
 
 
-@intrinsic
+@cast("Callable[..., Any]", intrinsic)
 def start_of(typing: Any, array: Any) -> Any:
     """The address of an array's first element; the caller holds on to the array."""
 
@@ -77,7 +77,12 @@ def start_of(typing: Any, array: Any) -> Any:
     return types.CPointer(array.dtype)(array), generate
 
 
-@intrinsic
+@leaf
+def hold(one: Any, two: Any, three: Any) -> None:
+    """Arrays whose addresses are used up to here: compiled code gives an array back after the last use of its name."""
+
+
+@cast("Callable[..., Any]", intrinsic)
 def moved(typing: Any, pointer: Any, by: Any) -> Any:
     """The address so many elements on."""
 

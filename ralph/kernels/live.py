@@ -21,6 +21,7 @@ from ralph.kernels.jit import (
     FloatArray,
     Pointer,
     Whole,
+    hold,
     kernel,
     leaf,
     moved,
@@ -43,10 +44,10 @@ Store = tuple[FloatArray, FloatArray]
 @leaf
 def place_of(moves: Whole, m: int, slots: Whole) -> int:
     """The row of memory that a move is of."""
-    slot = moves[3 * m + SLOT]
-    if moves[3 * m + KIND] == ROW_KEPT:
-        return slot
-    return slots[2 * slot + BASE] + (-moves[3 * m + BACK] & slots[2 * slot + MASK])
+    row: int = moves[3 * m + SLOT]
+    if moves[3 * m + KIND] != ROW_KEPT:
+        row = slots[2 * row + BASE] + (-moves[3 * m + BACK] & slots[2 * row + MASK])
+    return row
 
 
 @leaf
@@ -63,7 +64,14 @@ def gather(moves: Whole, count: int, slots: Whole, ahead: Pointer, lanes: Whole,
 
 @leaf
 def keep(
-    moves: Whole, count: int, slots: Whole, bank: Pointer, lanes: Whole, size: int, ahead: Pointer, rings: Pointer,
+    moves: Whole,
+    count: int,
+    slots: Whole,
+    bank: Pointer,
+    lanes: Whole,
+    size: int,
+    ahead: Pointer,
+    rings: Pointer,
     width: int,
 ) -> None:
     """What is known of these columns after their bar has closed."""
@@ -107,8 +115,14 @@ def take_up(moves: CountArray, slots: CountArray, lanes: CountArray, store: Stor
             for lane in lanes:
                 ahead[lane, m] = rings[moves[m, SLOT], lane]
     look(
-        start_of(moves), moves.shape[0], start_of(slots), start_of(lanes), lanes.size, start_of(ahead),
-        start_of(rings), rings.shape[1],
+        start_of(moves),
+        moves.shape[0],
+        start_of(slots),
+        start_of(lanes),
+        lanes.size,
+        start_of(ahead),
+        start_of(rings),
+        rings.shape[1],
     )
 
 
@@ -147,8 +161,14 @@ def advance(
                     waits += 0 if means[i] == means[i] else 1
                 waiting[code[k, WARM]] = waits
             operate(
-                moved(lines, k * COLUMNS), places, moved(numbers, 3 * k), bank, panels, start_of(waiting),
-                start_of(at), start_of(where),
+                moved(lines, k * COLUMNS),
+                places,
+                moved(numbers, 3 * k),
+                bank,
+                panels,
+                start_of(waiting),
+                start_of(at),
+                start_of(where),
             )
         for line in range(results.shape[0]):
             slot = results[line, 0]
@@ -156,3 +176,4 @@ def advance(
             rows.copy(moved(bank, row * size), moved(start_of(out), line * lanes.size + left), size)
         if sizes[CLOSED] == 1:
             keep(carried, count, places, bank, which, size, known, start_of(rings), rings.shape[1])
+    hold(memory, where, waiting)

@@ -8,30 +8,29 @@ its results are wanted. Rows above a column's first count as NaN.
 from __future__ import annotations
 
 import numpy as np
+from numba import types
 
 from ralph.kernels import rows
 from ralph.kernels.jit import (
     COUNTS,
     CUBE_OUT,
-    LANES as WHOLES,
     PANEL,
     PANEL_OUT,
     ROWS,
-    SERIES,
     VOID,
     CountArray,
     FloatArray,
     IntArray,
     Pointer,
     Whole,
+    hold,
     kernel,
     leaf,
     moved,
     start_of,
 )
-from numba import types
-
-from ralph.kernels.opcodes import BASE, COLUMNS, MASK, WARM
+from ralph.kernels.jit import LANES as WHOLES
+from ralph.kernels.opcodes import BASE, MASK
 from ralph.kernels.steps import (
     AT_SIZE,
     BEGINS,
@@ -56,7 +55,9 @@ Fields = tuple[FloatArray, ...]
 
 
 @leaf
-def prepare(slots: Whole, initial: Pointer, count: int, states: Pointer, remembered: int, bank: Pointer, lanes: int) -> None:
+def prepare(
+    slots: Whole, initial: Pointer, count: int, states: Pointer, remembered: int, bank: Pointer, lanes: int
+) -> None:
     """What each slot holds before the first bar, and behind the slots what operations know then."""
     end = 0
     for slot in range(count):
@@ -147,10 +148,9 @@ def scan(
             if at[NOT_BEGUN] != 0:
                 wake(begins, lanes, place, filters, operations)
             for k in range(operations):
-                operate(
-                    moved(lines, k * columns), rings, moved(numbers, 3 * k), bank, panels, filters, place, spots
-                )
+                operate(moved(lines, k * columns), rings, moved(numbers, 3 * k), bank, panels, filters, place, spots)
             if at[END] > height - tail:
                 publish(rings, start_of(results), results.shape[0], bank, start_of(out), tail, place)
         for row in range(store.shape[0]):
             rows.copy(moved(bank, row * lanes), moved(start_of(store), row * width + left), lanes)
+    hold(memory, where, waiting)

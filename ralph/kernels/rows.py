@@ -138,7 +138,7 @@ def magnitude(x: Pointer, z: Pointer, n: int) -> None:
 def root(x: Pointer, z: Pointer, n: int) -> None:
     for i in range(n):
         value = x[i]
-        z[i] = np.sqrt(0.0 if value < 0.0 else value)
+        z[i] = np.sqrt(max(value, 0.0))
 
 
 @leaf

@@ -118,8 +118,18 @@ def fit(squares: Pointer, of_bars: float, z: Pointer, n: int) -> None:
 
 
 @leaf
-def spread(op: int, x: Pointer, mean: Pointer, y: Pointer, other: Pointer, z: Pointer, squares: Pointer, n: int,
-           back: int, period: int) -> None:
+def spread(
+    op: int,
+    x: Pointer,
+    mean: Pointer,
+    y: Pointer,
+    other: Pointer,
+    z: Pointer,
+    squares: Pointer,
+    n: int,
+    back: int,
+    period: int,
+) -> None:
     """One bar of a window, added to what stands at `z` (and `squares`)."""
     if op == WEIGHTED_MEAN:
         weigh(x, z, n, float(period - back))

@@ -118,7 +118,9 @@ def remember(line: Whole, slots: Whole, real: Pointer, bank: Pointer, waiting: W
     state = moved(bank, line[STATE] * lanes)
     if op > DECAYING_SUM:
         for row in range(at[ROW], at[END]):
-            memory.remember(op, row_of(x, row - line[A + 1]), row_of(y, row - line[B + 1]), row_of(z, row), state, lanes)
+            memory.remember(
+                op, row_of(x, row - line[A + 1]), row_of(y, row - line[B + 1]), row_of(z, row), state, lanes
+            )
         return
     for row in range(at[ROW], at[END]):
         value, out = row_of(x, row - line[A + 1]), row_of(z, row)
@@ -143,7 +145,7 @@ def over_window(
     y, w, v = (kept(slots, line[B], bank, at), kept(slots, line[C], bank, at), kept(slots, line[D], bank, at))
     where[0], where[1] = start - line[A + 1], start - line[B + 1]
     where[2], where[3] = start - line[C + 1], start - line[D + 1]
-    if op == TOTAL or op == MEAN:
+    if op in (TOTAL, MEAN):
         windows.sums(op, source, where[0], n, period, z, scratch, lanes)
     elif op == BUSIEST_PRICE:
         windows.profile(source, y, w, where, n, period, line[EXTRA], z, lanes, scratch)
@@ -156,9 +158,7 @@ def over_window(
 
 
 @leaf
-def look_back(
-    line: Whole, slots: Whole, bank: Pointer, panels: Panels, at: Whole, start: int, where: Whole
-) -> None:
+def look_back(line: Whole, slots: Whole, bank: Pointer, panels: Panels, at: Whole, start: int, where: Whole) -> None:
     """A window; NaN where the Panel, or a column of it, does not reach back so far."""
     out, lanes = kept(slots, line[OUT], bank, at), at[LANES]
     if line[FIELD] < 0:

@@ -81,8 +81,16 @@ def _stop(s: Pointer, bar: Pointer, talib: int, out: Pointer) -> None:
 
 @leaf
 def parabolic(
-    x: Pointer, y: Pointer, w: Pointer, z: Pointer, z2: Pointer, state: Pointer, lanes: int, talib: int,
-    steps: Pointer, scratch: Pointer,
+    x: Pointer,
+    y: Pointer,
+    w: Pointer,
+    z: Pointer,
+    z2: Pointer,
+    state: Pointer,
+    lanes: int,
+    talib: int,
+    steps: Pointer,
+    scratch: Pointer,
 ) -> None:
     """Line and direction of one row of high, low and close; the first bar only becomes known. 18 numbers of scratch."""
     s, bar, lines = scratch, moved(scratch, 9), moved(scratch, 16)

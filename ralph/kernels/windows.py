@@ -8,7 +8,7 @@ the period, the smallest newest. So it is a function of its window alone, whiche
 from __future__ import annotations
 
 from ralph.kernels import rows, spans
-from ralph.kernels.jit import Pointer, leaf, moved
+from ralph.kernels.jit import Pointer, Whole, leaf, moved
 from ralph.kernels.opcodes import COVARIANCE, DEVIATION, HIGHEST, LOWEST, MEAN, SINCE_HIGHEST, TREND_FIT
 
 View = tuple[Pointer, int, int]
@@ -17,7 +17,8 @@ View = tuple[Pointer, int, int]
 @leaf
 def row_of(view: View, row: int) -> Pointer:
     """The address of a row."""
-    return moved(view[0], (row & view[2]) * view[1])
+    start: Pointer = moved(view[0], (row & view[2]) * view[1])
+    return start
 
 
 @leaf
@@ -117,7 +118,13 @@ def extremes(op: int, x: View, row: int, n: int, period: int, z: Pointer, scratc
 
 @leaf
 def spreads(
-    op: int, views: tuple[View, View, View, View], row: Pointer, n: int, period: int, z: Pointer, scratch: Pointer,
+    op: int,
+    views: tuple[View, View, View, View],
+    row: Whole,
+    n: int,
+    period: int,
+    z: Pointer,
+    scratch: Pointer,
     lanes: int,
 ) -> None:
     """What is added up about means that are there already, the oldest bar first. `row`: where each operand is read."""
@@ -161,8 +168,18 @@ def shares(x: View, row: int, n: int, period: int, z: Pointer, lanes: int) -> No
 
 
 @leaf
-def profile(low: View, high: View, weight: View, row: Pointer, n: int, period: int, bins: int, z: Pointer, lanes: int,
-            scratch: Pointer) -> None:
+def profile(
+    low: View,
+    high: View,
+    weight: View,
+    row: Whole,
+    n: int,
+    period: int,
+    bins: int,
+    z: Pointer,
+    lanes: int,
+    scratch: Pointer,
+) -> None:
     """The busiest price; `scratch` holds three times the period and the bins."""
     for place in range(n):
         for i in range(lanes):
