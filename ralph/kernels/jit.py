@@ -62,8 +62,10 @@ def kernel(result: Any, *arguments: Any) -> Callable[[Callable[P, R]], Callable[
 
 
 def leaf(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that is compiled into the kernels that call it, and only when they are. It takes addresses and numbers:
-    an array handed on would have its holders counted, which costs more than a row of arithmetic."""
+    """A function that is compiled into the kernels that call it, and only when they are.
+
+    It takes addresses and numbers: the holders of an array handed on are counted, which costs more than a row does.
+    """
     return cast("Callable[P, R]", register_jitable(nogil=True, error_model="numpy")(function))
 
 
