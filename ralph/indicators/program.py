@@ -14,8 +14,8 @@ from ralph.indicators.reach import REMEMBERS, WINDOWS, length, parts_of
 from ralph.indicators.terms import FIELDS, Term
 from ralph.kernels import opcodes as oc
 
-LANES_MAX = 256  # columns worked on together where few rows are wanted
-TOGETHER = 256  # numbers of a stretch of rows: a few such fit into a first-level cache, and hide what a dispatch costs
+LANES_MAX = 128  # columns worked on together where few rows are wanted
+TOGETHER = 512  # numbers of a stretch of rows: a few such fit into a first-level cache, and hide what a dispatch costs
 CACHED = 40_960  # float64 that stay in a second-level cache of 512 KB
 FROM_PANEL = frozenset(("total", "mean", "highest", "lowest", "weighted_mean", "since_highest", "since_lowest"))
 FROM_PANEL |= ABOUT_MEANS | {"share_below"}
