@@ -18,7 +18,7 @@ from ralph.indicators.terms import CLOSE, SOURCE, Term
 FloatArray = NDArray[np.float64]
 Fields = dict[str, FloatArray]
 SYMBOLS = 2_800
-TOGETHER = 64  # Symbols whose full series are computed side by side
+TOGETHER = 16  # Symbols whose full series are computed side by side
 BATCH = 256  # Symbols whose ticks are taken together
 WANTED: tuple[tuple[str, dict[str, float], str, tuple[str, ...]], ...] = (
     ("sma", {"period": 20}, "close", ("sma",)),

@@ -176,9 +176,8 @@ from pathlib import Path
 tempfile.tempdir = sys.argv[1]
 Path.mkdir = lambda *a, **k: (_ for _ in ()).throw(PermissionError())
 from ralph import kernels
-memory = __import__("numpy").ones(3)
-kernels.rows.add(memory, 0, 1, 2, 1)
-assert memory[2] == 2.0
+bars = __import__("numpy").ones(3)
+assert kernels.uptrend.keeps_template(bars, bars, bars) == 0
 assert len(list(Path(sys.argv[1]).glob("ralph-kernels-*"))) == 1
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env={**os.environ, "NUMBA_CACHE_DIR": ""})

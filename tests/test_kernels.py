@@ -222,7 +222,7 @@ def compiled() -> dict[str, Any]:
 def test_every_kernel_lets_other_threads_run_and_keeps_ieee() -> None:
     """Without the GIL, cached, compiled before the first call, and with no arithmetic that may drop a NaN test."""
     found = compiled()
-    assert len(found) > 30
+    assert {"ralph.kernels.machine.scan", "ralph.kernels.live.advance"} <= found.keys()
     for name, dispatcher in found.items():
         options = dispatcher.targetoptions
         assert options["nogil"], name

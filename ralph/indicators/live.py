@@ -15,6 +15,8 @@ from ralph.kernels import opcodes as oc
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+LANES = 64  # columns worked on together: what they know and what is made of it fit into the caches
+SCRATCH_AT = 3
 RING, ROW_KEPT, RING_KEPT = range(3)  # of `kernels.live`, which is not imported before it is used
 
 
@@ -28,18 +30,27 @@ class Live:
     def __init__(self, plan: Plan, symbols: int) -> None:
         self._plan = plan
         self._program = program(plan.terms, 1, live=True)
-        self._moves = _moves(self._program)
-        count = np.zeros((symbols, 1))
-        self._store = np.ascontiguousarray(np.hstack([np.tile(self._program.initial, (symbols, 1)), count]))
+        self._layout = self._program.layout(LANES, 1)
+        self._moves = _moves(self._program, *self._layout[:2])
+        first = _initial_rows(self._program, *self._layout[1:])
+        self._rings = np.ascontiguousarray(np.repeat(first[:, None], symbols, axis=1))
+        self._ahead = np.zeros((symbols, len(self._moves) + 1))
+        self._take_up()
 
     @classmethod
     def start(cls, plan: Plan, inputs: Mapping[str, FloatArray], first: IntArray) -> Live:
         """After all bars of a Panel, inputs {name: [bars, symbols]}, columns valid from their row `first` on."""
         live = cls(plan, first.size)
-        for row in range(len(inputs[plan.inputs[0]]) if plan.inputs else 0):
-            lanes = np.flatnonzero(first <= row)
-            live.commit(lanes, {name: inputs[name][row, lanes] for name in plan.inputs})
+        if plan.inputs and first.size and len(inputs[plan.inputs[0]]):
+            given = [np.ascontiguousarray(inputs[name], dtype=np.float64) for name in plan.inputs]
+            plan.run(live._program, live._layout, given, (first, live._rings))
+            live._ahead[:, -1] = given[0].shape[0]
+            live._take_up()
         return live
+
+    def _take_up(self) -> None:
+        lanes = np.arange(len(self._ahead))
+        kernels.live.take_up(self._moves, self._layout[1], lanes, (self._ahead, self._rings))
 
     def commit(self, lanes: NDArray[np.int64], bars: Mapping[str, FloatArray]) -> FloatArray:
         """Bars {name: [lanes]} have closed: the values at them [terms, lanes]."""
@@ -50,64 +61,72 @@ class Live:
         return self._advance(lanes, bars, closed=False)
 
     def _advance(self, lanes: NDArray[np.int64], bars: Mapping[str, FloatArray], *, closed: bool) -> FloatArray:
-        assert lanes.size == 0 or 0 <= lanes.min() <= lanes.max() < len(self._store)
+        assert lanes.size == 0 or 0 <= lanes.min() <= lanes.max() < len(self._ahead)
         rows = {name: np.ascontiguousarray(bars[name], dtype=np.float64).reshape(1, -1) for name in self._plan.inputs}
         unread = np.empty((1, lanes.size))
         fields = tuple(rows.get(name, unread) for name in FIELDS)
         out = np.empty((len(self._plan.terms), lanes.size))
-        run = self._program
+        code, slots, sizes = self._layout
         which = np.ascontiguousarray(lanes, dtype=np.int64)
-        kernels.live.advance(
-            fields, run.code, run.slots, run.real, self._moves, run.results, which, self._store, out, closed
-        )
+        known, asked = (self._ahead, self._rings), np.append(sizes, int(closed))
+        run = self._program
+        kernels.live.advance(fields, code, slots, run.real, self._moves, run.results, which, known, out, asked)
         return out
 
 
-def followed(
-    plan: Plan, inputs: Mapping[str, FloatArray], begins: NDArray[np.bool_], number: IntArray, tail: int
-) -> FloatArray:
+def followed(plan: Plan, inputs: Mapping[str, FloatArray], number: IntArray, tail: int) -> FloatArray:
     """The terms at the newest `tail` daily bars [terms, tail, symbols], each bar being the running one of its period.
 
-    inputs hold at each daily bar the period so far, {name: [bars, symbols]}; `begins` [bars, symbols] says where one
-    begins, `number` which one it is in its column, from 1, and 0 above the column's first. NaN there. The values are
-    those of `Plan.last` over the closed periods and the running one, to the last bit.
+    inputs hold at each daily bar the period so far, {name: [bars, symbols]}; `number` [bars, symbols] says which one it
+    is in its column, from 1, and 0 above the column's first. NaN there. The values are those of `Plan.last` over the
+    closed periods and the running one, to the last bit.
     """
     run = program(plan.terms, 1, live=True)
+    code, slots, sizes = run.layout(LANES, 1)
     given = {name: np.ascontiguousarray(inputs[name], dtype=np.float64) for name in plan.inputs}
     unread = np.empty((1, 1))
     out = np.full((len(plan.terms), tail, number.shape[1]), np.nan)
     kernels.following.follow(
         tuple(given.get(name, unread) for name in FIELDS),
-        np.ascontiguousarray(begins),
         np.ascontiguousarray(number),
-        run.code,
-        run.slots,
+        code,
+        slots,
         run.real,
-        run.initial,
-        _moves(run),
+        _initial_rows(run, slots, sizes),
+        _moves(run, code, slots),
         run.results,
+        np.append(sizes, 0),
         out,
     )
     return out
 
 
-def _moves(run: Program) -> NDArray[np.int64]:
+def _initial_rows(run: Program, slots: NDArray[np.int64], sizes: NDArray[np.int64]) -> FloatArray:
+    """What each row of memory holds at first."""
+    first = np.zeros(int(sizes[SCRATCH_AT]))
+    for (base, mask), value in zip(slots.tolist(), run.initial[0], strict=False):
+        first[base : base + mask + 1] = value
+    first[first.size - run.remembered :] = run.initial[1, : run.remembered]
+    return first
+
+
+def _moves(run: Program, code: NDArray[np.int64], slots: NDArray[np.int64]) -> NDArray[np.int64]:
     """What a row reads and leaves behind; see `kernels.live`."""
     moves: dict[tuple[int, int, int], None] = {}
-    written = {int(slot) for slot in run.code[:, oc.OUT]} | {int(slot) for slot in run.code[:, oc.OUT2]}
-    for slot, (base, mask) in enumerate(run.slots.tolist()):
+    written = {int(slot) for slot in code[:, oc.OUT]} | {int(slot) for slot in code[:, oc.OUT2]}
+    for slot, (base, mask) in enumerate(slots.tolist()):
         if mask:
             moves[RING_KEPT, slot, 0] = None
         elif slot not in written:
             moves[ROW_KEPT, base, 0] = None  # a constant
-    for line in run.code.tolist():
+    for line in code.tolist():
         name = oc.NAMES[line[oc.OP]]
         if line[oc.STATE] >= 0:
             moves.update({(ROW_KEPT, line[oc.STATE] + row, 0): None for row in range(len(oc.STATES[name]))})
         over = line[oc.PERIOD] + (name == "share_below") if name in oc.WINDOWS else 1
         for slot, back in oc.OPERANDS:
             for row in range(line[back], line[back] + over):
-                if row > 0 and run.slots[line[slot], oc.MASK]:
+                if row > 0 and slots[line[slot], oc.MASK]:
                     moves[RING, line[slot], row] = None
     for slot, back in run.results.tolist():
         if back:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from ralph import kernels
 from ralph.indicators.lowering import ALL
-from ralph.indicators.program import Program, program
+from ralph.indicators.program import Layout, Program, program
 from ralph.indicators.reach import bars_seen, parts_of
 from ralph.indicators.terms import FIELDS, Term
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+NOWHERE = np.empty((0, 0))
 PROGRAMS_MAX = 8  # of one plan, for different tails
 
 
@@ -50,13 +51,34 @@ class Plan:
     def into(self, given: Sequence[FloatArray], first: IntArray, out: FloatArray) -> None:
         """`last` of arrays in the order of `inputs` into memory that is there already, [terms, tail, symbols]."""
         height = given[0].shape[0] if given else out.shape[1]
-        unread = given[0] if given else np.empty((height, first.size))
-        fields = tuple(given[self.inputs.index(name)] if name in self.inputs else unread for name in FIELDS)
+        if height == 0 or first.size == 0:
+            out[:] = np.nan
+            return
         run = self._program(out.shape[1] if out.shape[1] < height else ALL)
-        block = np.arange(first.size) // run.block
-        order = np.lexsort((first, block))
+        self._scan(run, run.fitted(first.size, height), given, first, out)
+
+    def run(
+        self, program: Program, layout: Layout, given: Sequence[FloatArray], known: tuple[IntArray, FloatArray]
+    ) -> None:
+        """A program of these terms over all bars; what is known after them is left in memory, `known` [1]."""
+        first, store = known
+        out = np.empty((len(self.terms), 1, first.size))
+        self._scan(program, layout, given, np.ascontiguousarray(first, dtype=np.int32), out, store)
+
+    def _scan(
+        self,
+        program: Program,
+        layout: Layout,
+        given: Sequence[FloatArray],
+        first: IntArray,
+        out: FloatArray,
+        store: FloatArray = NOWHERE,
+    ) -> None:
+        unread = given[0] if given else np.empty((out.shape[1], first.size))
+        fields = tuple(given[self.inputs.index(name)] if name in self.inputs else unread for name in FIELDS)
+        code, slots, sizes = layout
         kernels.machine.scan(
-            fields, first, order, run.code, run.slots, run.real, run.initial, run.results, out, run.block
+            fields, first, code, slots, program.real, program.initial, program.results, out, store, sizes
         )
 
     def series(self, inputs: Mapping[str, FloatArray]) -> FloatArray:

@@ -14,28 +14,62 @@ from ralph.indicators.reach import REMEMBERS, WINDOWS, length, parts_of
 from ralph.indicators.terms import FIELDS, Term
 from ralph.kernels import opcodes as oc
 
-CACHED = 49_152  # float64 that stay in a second-level cache of 512 KB
-BLOCK_MAX = 480  # not a multiple of 512, or stores would wait for loads 4,096 bytes apart
+LANES_MAX = 128  # columns worked on together where few rows are wanted
+TOGETHER = 512  # numbers of a stretch of rows: a few such fit into a first-level cache, and hide what a dispatch costs
+CACHED = 40_960  # float64 that stay in a second-level cache of 512 KB
 FROM_PANEL = frozenset(("total", "mean", "highest", "lowest", "weighted_mean", "since_highest", "since_lowest"))
 FROM_PANEL |= ABOUT_MEANS | {"share_below"}
 
 
+Layout = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Where a program's rows stand: its code, its slots, and `sizes` as `kernels.machine` names them."""
+
+
 @dataclass(frozen=True)
 class Program:
-    """What the machine runs; see `kernels.opcodes`. `initial` [rows] is what each row of memory holds at first,
-    `results` int64 [results, 2] the slot of each result and its bars back."""
+    """What the machine runs; see `kernels.opcodes`. `bars` is how many each slot keeps, `initial` what it holds at
+    first, `states` what the operations remember at first, `results` int64 [results, 2] the slot of each result and its
+    bars back. States stand behind the slots, and are told from there."""
 
     code: NDArray[np.int64]
-    slots: NDArray[np.int64]
     real: NDArray[np.float64]
+    bars: tuple[int, ...]
     initial: NDArray[np.float64]
     results: NDArray[np.int64]
+    remembered: int
+    scratch: int
+    layouts: dict[tuple[int, int], Layout] = field(default_factory=dict)
 
-    @property
-    def block(self) -> int:
-        """How many columns are worked on together."""
-        rows = self.initial.size + oc.SPARE_ROWS
-        return max(16, min(BLOCK_MAX, CACHED // rows // 8 * 8))
+    def fitted(self, width: int, height: int) -> Layout:
+        """The layout for a Panel of this shape."""
+        fits = self.fitting(width, height)
+        if fits not in self.layouts:
+            self.layouts[fits] = self.layout(*fits)
+        return self.layouts[fits]
+
+    def layout(self, lanes: int, stretch: int) -> Layout:
+        """For blocks of so many columns and stretches of a power of two rows: code, slots and sizes."""
+        slots, end = [], 0
+        for bars in self.bars:
+            size = stretch if bars == 1 else 1 << (bars + stretch - 2).bit_length()
+            slots.append((end, size - 1))
+            end += size
+        code = self.code.copy()
+        code[code[:, oc.STATE] >= 0, oc.STATE] += end
+        end += self.remembered
+        scratch = max(oc.SCRATCH_ROWS, stretch, self.scratch)  # the last block may be one column wide
+        sizes = (lanes, stretch, end + scratch + 1, end, self.remembered)
+        return code, np.array(slots, dtype=np.int64), np.array(sizes, dtype=np.int64)
+
+    def fitting(self, width: int, height: int) -> tuple[int, int]:
+        """How many columns and rows to work on together."""
+        lanes = min(width, LANES_MAX)
+        while True:
+            stretch = 1 << max(0, min(TOGETHER // lanes, height).bit_length() - 1)
+            rows = sum(bars - 1 for bars in self.bars) * 3 // 2 + len(self.bars)
+            if lanes <= 16 or rows * lanes <= CACHED:
+                return lanes, stretch
+            lanes = lanes // 2
 
 
 def program(terms: Iterable[Term], tail: int, *, live: bool = False) -> Program:
@@ -60,9 +94,11 @@ class _Writer:
     live: bool
     places: dict[tuple[Term, int], _Place] = field(default_factory=dict)
     operations: list[Term] = field(default_factory=list)
-    slots: list[list[int]] = field(default_factory=list)
+    bars: list[int] = field(default_factory=list)
     initial: list[float] = field(default_factory=list)
+    states: list[float] = field(default_factory=list)
     warm: int = 0
+    scratch: int = 18  # numbers, for a line that turns
 
     def written(self) -> Program:
         self._slot(1, math.nan)  # the one that operands that are not there name
@@ -76,13 +112,11 @@ class _Writer:
             real[number, : len(numbers)] = numbers
         results = [self._operand(term) for term in self.wanted]
         lines = [[self.places[term, part].slot, back] for term, part, back in results]
-        return Program(
-            code,
-            np.array(self.slots, dtype=np.int64),
-            real,
-            np.array(self.initial),
-            np.array(lines, dtype=np.int64).reshape(-1, 2),
-        )
+        initial = np.zeros((2, max(len(self.initial), len(self.states))))
+        initial[0, : len(self.initial)] = self.initial
+        initial[1, : len(self.states)] = self.states
+        wanted = np.array(lines, dtype=np.int64).reshape(-1, 2)
+        return Program(code, real, tuple(self.bars), initial, wanted, len(self.states), self.scratch)
 
     def _operand(self, term: Term) -> tuple[Term, int, int]:
         """The operation that makes a term, which of its results, and how many bars back."""
@@ -125,10 +159,9 @@ class _Writer:
         kept.bars, kept.last_use = max(kept.bars, back + over + 1), max(kept.last_use, number)
 
     def _slot(self, bars: int, initial: float) -> int:
-        size = 1 << (bars - 1).bit_length()
-        self.slots.append([len(self.initial), size - 1])
-        self.initial += [initial] * size
-        return len(self.slots) - 1
+        self.bars.append(bars)
+        self.initial.append(initial)
+        return len(self.bars) - 1
 
     def _write(self, line: NDArray[np.int64], term: Term, number: int, free: list[int]) -> None:
         line[oc.OP] = oc.NUMBERS["load" if term.op.startswith("read_") else term.op]
@@ -166,8 +199,10 @@ class _Writer:
         if term.op.startswith("read_"):
             line[oc.FIELD] = FIELDS.index(term.op.removeprefix("read_"))
         if term.op in oc.STATES:
-            line[oc.STATE] = len(self.initial)
-            self.initial += oc.STATES[term.op]
+            line[oc.STATE] = len(self.states)
+            self.states += oc.STATES[term.op]
+        if term.op == "busiest_price":
+            self.scratch = max(self.scratch, 3 * term.whole[0] + term.whole[1])
         if term.op in ("smooth", "decaying_sum"):
             line[oc.WARM] = self.warm
             self.warm += 1

@@ -4,9 +4,10 @@ A kernel's module is imported when it is first used (`kernels.machine.scan(...)`
 longer than `ralph --help` may.
 
 machine   runs a program of row operations down a Panel   live     the same for one more bar of some columns
-rows      arithmetic                                      memory   operations that remember
-reading   windows, row by row                             spans    what is done with a window's rows
-turning   lines that follow a price and turn              opcodes  how a program is written down
+steps     one operation over a stretch of rows            rows     arithmetic
+memory    operations that remember                        turning  lines that follow a price and turn
+windows   windows, a stretch of rows at a time            spans    what is done with a window's rows
+opcodes   how a program is written down
 bases     volatility contractions                    swings   a causal zigzag
 legs      what is told of each contraction           uptrend  the Trend Template's rules of price
 base_rows the rows of their results
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ralph.kernels import lives as lives
     from ralph.kernels import machine as machine
     from ralph.kernels import places as places
-    from ralph.kernels import rows as rows
+    from ralph.kernels import uptrend as uptrend
 else:
 
     def __getattr__(name: str) -> ModuleType:

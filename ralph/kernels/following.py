@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
 from ralph.kernels.jit import (
     COUNTS,
@@ -23,11 +22,10 @@ from ralph.kernels.jit import (
     IntArray,
     kernel,
 )
-from ralph.kernels.live import advance
-from ralph.kernels.reading import FIELDS, Fields
+from ralph.kernels.live import CLOSED, advance, take_up
+from ralph.kernels.machine import FIELDS, Fields
 
 NUMBERS = types.Array(types.int32, 2, "C", readonly=True)
-FLAGS = types.Array(types.boolean, 2, "C", readonly=True)
 COLUMNS_AT_ONCE = 256
 
 
@@ -41,10 +39,9 @@ def pick(fields: Fields, row: int, count: int, columns: CountArray, picked: Floa
                 picked[place, i] = values[row, columns[i]]
 
 
-@kernel(VOID, FIELDS, FLAGS, NUMBERS, LANES, LANES, PANEL, SERIES, LANES, LANES, CUBE_OUT)
+@kernel(VOID, FIELDS, NUMBERS, LANES, LANES, PANEL, SERIES, LANES, LANES, COUNTS, CUBE_OUT)
 def follow(
     fields: Fields,
-    begins: NDArray[np.bool_],
     number: IntArray,
     code: CountArray,
     slots: CountArray,
@@ -52,12 +49,13 @@ def follow(
     initial: FloatArray,
     moves: CountArray,
     results: CountArray,
+    sizes: CountArray,
     out: FloatArray,
 ) -> None:
     """The results of the newest daily bars, out [results, tail, symbols], NaN where a column has no bar yet.
 
-    fields [bars, symbols] each hold the period so far at each daily bar; `begins` says where a period begins, `number`
-    which one it is in its column, from 1.
+    fields [bars, symbols] each hold the period so far at each daily bar; `number` says which period it is in its
+    column, from 1, and 0 above the column's first. `initial` [rows of memory], `sizes` as those of `live.advance`.
     """
     height, width = number.shape
     tail = out.shape[1]
@@ -66,9 +64,11 @@ def follow(
     answers = np.empty(results.shape[0] * COLUMNS_AT_ONCE)
     for left in range(0, width, COLUMNS_AT_ONCE):
         size = min(COLUMNS_AT_ONCE, width - left)
-        store = np.zeros((size, initial.size + 1))
-        for i in range(size):
-            store[i, : initial.size] = initial
+        ahead, rings = np.zeros((size, moves.shape[0] + 1)), np.empty((initial.size, size))
+        for line in range(initial.size):
+            rings[line] = initial[line]
+        store = (ahead, rings)
+        take_up(moves, slots, np.arange(size), store)
         for row in range(height):
             for closed in (1, 0):
                 if closed == 0 and row < height - tail:
@@ -76,7 +76,7 @@ def follow(
                 count = 0
                 for i in range(size):
                     there = number[row, left + i]
-                    if there > 0 if closed == 0 else begins[row, left + i] and there > 1:
+                    if there > 0 if closed == 0 else there > 1 and there > number[row - 1, left + i]:
                         lanes[count], columns[count] = i, left + i
                         count += 1
                 if count == 0:
@@ -93,7 +93,8 @@ def follow(
                     picked[7, :count].reshape(1, count),
                 )
                 found = answers[: results.shape[0] * count].reshape(results.shape[0], count)
-                advance(bar, code, slots, real, moves, results, lanes[:count], store, found, closed)
+                sizes[CLOSED] = closed
+                advance(bar, code, slots, real, moves, results, lanes[:count], store, found, sizes)
                 if closed == 0:
                     for line in range(results.shape[0]):
                         for i in range(count):

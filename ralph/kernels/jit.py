@@ -15,6 +15,8 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 import numba
 import numpy as np
 from numba import types
+from numba.extending import intrinsic, register_jitable
+from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
 P = ParamSpec("P")
@@ -39,6 +41,10 @@ PANEL_OUT = types.Array(types.float64, 2, "C")
 CUBE_OUT = types.Array(types.float64, 3, "C")
 COUNTS = types.Array(types.int64, 1, "C")
 LANES = types.Array(types.int64, 2, "C")
+Pointer: TypeAlias = FloatArray
+"""The address of float64 in memory, indexed as an array is: within compiled code only."""
+Whole: TypeAlias = CountArray
+"""The address of int64."""
 
 
 def kernel(result: Any, *arguments: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -53,6 +59,39 @@ def kernel(result: Any, *arguments: Any) -> Callable[[Callable[P, R]], Callable[
         return cast("Callable[P, R]", compiled)
 
     return decorate
+
+
+def leaf(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that is compiled into the kernels that call it, and only when they are.
+
+    It takes addresses and numbers: the holders of an array handed on are counted, which costs more than a row does.
+    """
+    return cast("Callable[P, R]", register_jitable(nogil=True, error_model="numpy")(function))
+
+
+@cast("Callable[..., Any]", intrinsic)
+def start_of(typing: Any, array: Any) -> Any:
+    """The address of an array's first element; the caller holds on to the array."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return make_array(signature.args[0])(context, builder, arguments[0]).data
+
+    return types.CPointer(array.dtype)(array), generate
+
+
+@leaf
+def hold(one: Any, two: Any, three: Any) -> None:
+    """Arrays whose addresses are used up to here: compiled code gives an array back after the last use of its name."""
+
+
+@cast("Callable[..., Any]", intrinsic)
+def moved(typing: Any, pointer: Any, by: Any) -> Any:
+    """The address so many elements on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.gep(arguments[0], [arguments[1]])
+
+    return pointer(pointer, types.int64), generate
 
 
 def _cache_bases(configured: str) -> Iterator[Path]:

@@ -1,69 +1,132 @@
 """One more row of some columns: a bar that has closed is kept, a running one only looked at.
 
-Each column has its own count of bars, so what is known of it stands together: `store` [columns, rows + 1], the rows of
-a program's memory and, last, the count. What the program reads is gathered from there into rows side by side; then the
-machine's own operations run, so that live values are those of a scan to the last bit.
+What the next row reads of a column stands together, `ahead` [columns, moves + 1], the last of it how many bars there
+are; so a batch of columns from anywhere costs a short copy each. When a bar closes, its rows go into `rings` [rows of
+memory, columns], and what the row after it reads is taken from there. The machine's own operations run, so that live
+values are those of a scan to the last bit.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numba import types
 
+from ralph.kernels import rows
 from ralph.kernels.jit import (
     COUNTS,
-    LANES,
     PANEL,
     PANEL_OUT,
-    SERIES_OUT,
     VOID,
-    WHOLE,
     CountArray,
     FloatArray,
+    Pointer,
+    Whole,
+    hold,
     kernel,
+    leaf,
+    moved,
+    start_of,
 )
-from ralph.kernels.machine import step
-from ralph.kernels.opcodes import BASE, MASK, SPARE_ROWS, STATE, WARM
-from ralph.kernels.reading import FIELDS, LEFT, ROW, SIZE, SPARE, Fields
+from ralph.kernels.jit import LANES as WHOLES
+from ralph.kernels.machine import BANK_ROWS, BLOCK, FIELDS, SCRATCH_AT, Fields, pointers
+from ralph.kernels.opcodes import BASE, COLUMNS, MASK, STATE, WARM
+from ralph.kernels.steps import AT_SIZE, BEGINS, END, HEIGHT, LANES, LEFT, SCRATCH, WIDTH, operate
 
 KIND, SLOT, BACK = range(3)
 RING, ROW_KEPT, RING_KEPT = range(3)
 """What `moves` [n, 3] tell to carry: a ring's row so many bars back in; a row in and out; a ring's newest row out."""
+CLOSED = 5
+"""Of `sizes`, behind those of the machine: whether the bars have closed."""
+STORE = types.UniTuple(PANEL_OUT, 2)
+Store = tuple[FloatArray, FloatArray]
 
 
-@kernel(VOID, LANES, LANES, PANEL_OUT, COUNTS, SERIES_OUT)
-def gather(moves: CountArray, slots: CountArray, store: FloatArray, lanes: CountArray, memory: FloatArray) -> None:
-    """What the program reads of these columns."""
-    size, last = lanes.size, store.shape[1] - 1
-    for place in range(moves.shape[0]):
-        kind, slot, back = moves[place, KIND], moves[place, SLOT], moves[place, BACK]
-        if kind == ROW_KEPT:
-            for i in range(size):
-                memory[slot * size + i] = store[lanes[i], slot]
-        elif kind == RING:
-            base, mask = slots[slot, BASE], slots[slot, MASK]
-            begin = (base + (-back & mask)) * size
-            for i in range(size):
-                memory[begin + i] = store[lanes[i], base + ((np.int64(store[lanes[i], last]) - back) & mask)]
+@leaf
+def place_of(moves: Whole, m: int, slots: Whole) -> int:
+    """The row of memory that a move is of."""
+    row: int = moves[3 * m + SLOT]
+    if moves[3 * m + KIND] != ROW_KEPT:
+        row = slots[2 * row + BASE] + (-moves[3 * m + BACK] & slots[2 * row + MASK])
+    return row
 
 
-@kernel(VOID, LANES, LANES, SERIES_OUT, COUNTS, PANEL_OUT)
-def keep(moves: CountArray, slots: CountArray, memory: FloatArray, lanes: CountArray, store: FloatArray) -> None:
+@leaf
+def gather(moves: Whole, count: int, slots: Whole, ahead: Pointer, lanes: Whole, size: int, bank: Pointer) -> None:
+    """What the program reads of these columns, by eight of them: a cache line of memory each time."""
+    for left in range(0, size, 8):
+        right = min(left + 8, size)
+        for m in range(count):
+            if moves[3 * m + KIND] != RING_KEPT:
+                row = moved(bank, place_of(moves, m, slots) * size)
+                for i in range(left, right):
+                    row[i] = ahead[lanes[i] * (count + 1) + m]
+
+
+@leaf
+def keep(
+    moves: Whole,
+    count: int,
+    slots: Whole,
+    bank: Pointer,
+    lanes: Whole,
+    size: int,
+    ahead: Pointer,
+    rings: Pointer,
+    width: int,
+) -> None:
     """What is known of these columns after their bar has closed."""
-    size, last = lanes.size, store.shape[1] - 1
-    for place in range(moves.shape[0]):
-        kind, slot = moves[place, KIND], moves[place, SLOT]
+    for m in range(count):
+        slot, kind = moves[3 * m + SLOT], moves[3 * m + KIND]
+        row = moved(bank, place_of(moves, m, slots) * size)
         if kind == ROW_KEPT:
             for i in range(size):
-                store[lanes[i], slot] = memory[slot * size + i]
+                ahead[lanes[i] * (count + 1) + m] = row[i]
         elif kind == RING_KEPT:
-            base, mask = slots[slot, BASE], slots[slot, MASK]
             for i in range(size):
-                store[lanes[i], base + (np.int64(store[lanes[i], last]) & mask)] = memory[base * size + i]
+                bar = int(ahead[lanes[i] * (count + 1) + count]) & slots[2 * slot + MASK]
+                rings[(slots[2 * slot + BASE] + bar) * width + lanes[i]] = row[i]
     for i in range(size):
-        store[lanes[i], last] += 1.0
+        ahead[lanes[i] * (count + 1) + count] += 1.0
+    look(moves, count, slots, lanes, size, ahead, rings, width)
 
 
-@kernel(VOID, FIELDS, LANES, LANES, PANEL, LANES, LANES, COUNTS, PANEL_OUT, PANEL_OUT, WHOLE)
+@leaf
+def look(
+    moves: Whole, count: int, slots: Whole, lanes: Whole, size: int, ahead: Pointer, rings: Pointer, width: int
+) -> None:
+    """Take what the next row of these columns reads from the rings."""
+    for left in range(0, size, 8):
+        right = min(left + 8, size)
+        for m in range(count):
+            if moves[3 * m + KIND] == RING:
+                slot, back = moves[3 * m + SLOT], moves[3 * m + BACK]
+                base, mask = slots[2 * slot + BASE], slots[2 * slot + MASK]
+                for i in range(left, right):
+                    bar = int(ahead[lanes[i] * (count + 1) + count]) - back
+                    ahead[lanes[i] * (count + 1) + m] = rings[(base + (bar & mask)) * width + lanes[i]]
+
+
+@kernel(VOID, WHOLES, WHOLES, COUNTS, STORE)
+def take_up(moves: CountArray, slots: CountArray, lanes: CountArray, store: Store) -> None:
+    """After a Panel: `rings` are as the machine has left them, `ahead` knows how many bars that were."""
+    ahead, rings = store
+    for m in range(moves.shape[0]):
+        if moves[m, KIND] == ROW_KEPT:
+            for lane in lanes:
+                ahead[lane, m] = rings[moves[m, SLOT], lane]
+    look(
+        start_of(moves),
+        moves.shape[0],
+        start_of(slots),
+        start_of(lanes),
+        lanes.size,
+        start_of(ahead),
+        start_of(rings),
+        rings.shape[1],
+    )
+
+
+@kernel(VOID, FIELDS, WHOLES, WHOLES, PANEL, WHOLES, WHOLES, COUNTS, STORE, PANEL_OUT, COUNTS)
 def advance(
     fields: Fields,
     code: CountArray,
@@ -72,31 +135,45 @@ def advance(
     moves: CountArray,
     results: CountArray,
     lanes: CountArray,
-    store: FloatArray,
+    store: Store,
     out: FloatArray,
-    closed: int,
+    sizes: CountArray,
 ) -> None:
-    """The next bar of `lanes`, fields [1, lanes]: its results [results, lanes], and kept where the bar is `closed`."""
-    size, rows = lanes.size, store.shape[1] - 1
-    memory = np.empty((rows + SPARE_ROWS) * size)
-    at = np.zeros(5, dtype=np.int64)
-    at[ROW], at[LEFT], at[SIZE], at[SPARE] = 0, 0, size, rows * size
-    first = np.zeros(size, dtype=np.int32)
-    gather(moves, slots, store, lanes, memory)
-    warm = np.zeros((code.shape[0] + 1, size + 1), dtype=np.int64)
-    for k in range(code.shape[0]):
-        if code[k, WARM] >= 0:
-            line = code[k, WARM]
-            for i in range(size):
-                mean = memory[code[k, STATE] * size + i]
-                if mean != mean:
-                    warm[line, 0] += 1
-                    warm[line, warm[line, 0]] = i
-        step(fields, first, code, k, slots, real, memory, warm, at)
-    for line in range(results.shape[0]):
-        slot = results[line, 0]
-        begin = (slots[slot, BASE] + (-results[line, 1] & slots[slot, MASK])) * size
-        for i in range(size):
-            out[line, i] = memory[begin + i]
-    if closed:
-        keep(moves, slots, memory, lanes, store)
+    """The next bar of `lanes`, fields [1, lanes]: its results [results, lanes], and kept where the bar is closed."""
+    ahead, rings = store
+    block, operations, count = sizes[BLOCK], code.shape[0], moves.shape[0]
+    memory = np.empty(sizes[BANK_ROWS] * block)
+    where, at, waiting = np.zeros(4, np.int64), np.zeros(AT_SIZE, np.int64), np.zeros(operations + 1, np.int64)
+    bank, panels, carried, known = start_of(memory), pointers(fields), start_of(moves), start_of(ahead)
+    lines, places, numbers = start_of(code), start_of(slots), start_of(real)
+    at[END], at[HEIGHT], at[WIDTH] = 1, 1, lanes.size
+    at[BEGINS], at[SCRATCH] = sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
+    for left in range(0, lanes.size, block):
+        size = min(block, lanes.size - left)
+        which = moved(start_of(lanes), left)
+        at[LEFT], at[LANES] = left, size
+        gather(carried, count, places, known, which, size, bank)
+        for k in range(operations):
+            if code[k, WARM] >= 0:
+                means = moved(bank, code[k, STATE] * size)
+                waits = 0
+                for i in range(size):
+                    waits += 0 if means[i] == means[i] else 1
+                waiting[code[k, WARM]] = waits
+            operate(
+                moved(lines, k * COLUMNS),
+                places,
+                moved(numbers, 3 * k),
+                bank,
+                panels,
+                start_of(waiting),
+                start_of(at),
+                start_of(where),
+            )
+        for line in range(results.shape[0]):
+            slot = results[line, 0]
+            row = slots[slot, BASE] + (-results[line, 1] & slots[slot, MASK])
+            rows.copy(moved(bank, row * size), moved(start_of(out), line * lanes.size + left), size)
+        if sizes[CLOSED] == 1:
+            keep(carried, count, places, bank, which, size, known, start_of(rings), rings.shape[1])
+    hold(memory, where, waiting)

@@ -1,181 +1,156 @@
-"""Operations that remember, over one row of many Symbols side by side.
+"""Operations that remember, over rows of many Symbols side by side, one row after another.
 
-What one remembers of its columns stands in rows of `memory` from `state` on (`opcodes.STATES`). A filter's mean is NaN
-until its seed is made, so that the arithmetic over all columns needs no branch: the few columns whose seed is being
-made are listed in `warm` and worked on one by one.
+What one remembers of its columns stands in rows from `s` on (`opcodes.STATES`). A filter's mean is NaN until its seed
+is made. While columns wait for one, the form with seeds runs, which gives the others the same; it branches nowhere.
+Results are stored before what is remembered: compilers would else make stores under a mask of it, which are slow.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ralph.kernels.jit import COUNTS, NUMBER, SERIES_OUT, VOID, WHOLE, CountArray, FloatArray, kernel
+from ralph.kernels.jit import Pointer, leaf, moved
 from ralph.kernels.opcodes import ADAPTIVE_MEAN, HELD, REPEATS, RUNNING, RUNNING_SINCE, STREAK
 
-ONE = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE)
-TWO = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE)
-FILTER = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, NUMBER)
-SEED = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, COUNTS, WHOLE, WHOLE, NUMBER)
 
-
-@FILTER
-def smooth(memory: FloatArray, a: int, out: int, state: int, size: int, keep: float) -> None:
+@leaf
+def smooth(x: Pointer, z: Pointer, mean: Pointer, lanes: int, keep: float) -> None:
     """value + keep (mean - value): a flat series stays exactly at its value."""
-    x, z, mean = memory[a : a + size], memory[out : out + size], memory[state : state + size]
-    for i in range(size):
-        moved = x[i] + keep * (mean[i] - x[i])
-        mean[i] = moved if moved == moved else mean[i]
-        z[i] = moved
+    for i in range(lanes):
+        value, before = x[i], mean[i]
+        now = value + keep * (before - value)
+        z[i] = now
+        mean[i] = now if now == now else before
 
 
-@SEED
-def seed_smooth(
-    memory: FloatArray,
-    a: int,
-    out: int,
-    state: int,
-    size: int,
-    warm: CountArray,
-    period: int,
-    skip: int,
-    keep: float,
-) -> None:
-    """`skip` values are passed over, the mean of the next `period` is the seed."""
-    still = 1
-    for place in range(1, warm[0] + 1):
-        i = warm[place]
-        value = memory[a + i]
-        if value == value:
-            memory[state + 2 * size + i] += 1.0
-            count = memory[state + 2 * size + i] - 1.0 - skip
-            if count >= 0.0:
-                old = memory[state + size + i] if count > 0.0 else value
-                memory[state + size + i] = value + count / (count + 1.0) * (old - value)
-            if count == period - 1:
-                memory[state + i] = memory[state + size + i]
-                memory[out + i] = memory[state + size + i]
-                continue
-        warm[still] = i
-        still += 1
-    warm[0] = still - 1
+@leaf
+def seed_smooth(x: Pointer, z: Pointer, s: Pointer, lanes: int, period: int, skip: int, keep: float) -> int:
+    """`skip` values are passed over, the mean of the next `period` is the seed. How many columns still wait."""
+    seed, seen = moved(s, lanes), moved(s, 2 * lanes)
+    waiting = 0
+    for i in range(lanes):
+        value, mean, part = x[i], s[i], seed[i]
+        now = value + keep * (mean - value)
+        waits = (mean != mean) & (value == value)
+        count = seen[i] - skip
+        old = part if count > 0.0 else value
+        summed = value + count / (count + 1.0) * (old - value)
+        part = summed if waits & (count >= 0.0) else part
+        now = part if waits & (count == period - 1) else now
+        mean = now if now == now else mean
+        z[i] = now
+        seed[i] = part
+        seen[i] += 1.0 if waits else 0.0
+        s[i] = mean
+        waiting += 0 if mean == mean else 1
+    return waiting
 
 
-@FILTER
-def decaying_sum(memory: FloatArray, a: int, out: int, state: int, size: int, keep: float) -> None:
-    x, z, total = memory[a : a + size], memory[out : out + size], memory[state : state + size]
-    for i in range(size):
-        added = keep * total[i] + x[i]
-        total[i] = added if added == added else total[i]
-        z[i] = added
+@leaf
+def decaying_sum(x: Pointer, z: Pointer, total: Pointer, lanes: int, keep: float) -> None:
+    for i in range(lanes):
+        before = total[i]
+        now = keep * before + x[i]
+        z[i] = now
+        total[i] = now if now == now else before
 
 
-@SEED
-def seed_decaying_sum(
-    memory: FloatArray,
-    a: int,
-    out: int,
-    state: int,
-    size: int,
-    warm: CountArray,
-    period: int,
-    terms: int,
-    keep: float,
-) -> None:
+@leaf
+def seed_decaying_sum(x: Pointer, z: Pointer, s: Pointer, lanes: int, period: int, terms: int, keep: float) -> int:
     """The first `terms` values are added up; from the next on the sum decays; it is there from the `period`-th on."""
-    still = 1
-    for place in range(1, warm[0] + 1):
-        i = warm[place]
-        value = memory[a + i]
-        if value == value:
-            memory[state + 2 * size + i] += 1.0
-            count = memory[state + 2 * size + i]
-            memory[state + size + i] = (1.0 if count <= terms else keep) * memory[state + size + i] + value
-            if count == period:
-                memory[state + i] = memory[state + size + i]
-                memory[out + i] = memory[state + size + i]
-                continue
-        warm[still] = i
-        still += 1
-    warm[0] = still - 1
+    seed, seen = moved(s, lanes), moved(s, 2 * lanes)
+    waiting = 0
+    for i in range(lanes):
+        value, total, part = x[i], s[i], seed[i]
+        now = keep * total + value
+        waits = (total != total) & (value == value)
+        count = seen[i] + 1.0
+        summed = (1.0 if count <= terms else keep) * part + value
+        part = summed if waits else part
+        now = part if waits & (count == period) else now
+        total = now if now == now else total
+        z[i] = now
+        seed[i] = part
+        seen[i] += 1.0 if waits else 0.0
+        s[i] = total
+        waiting += 0 if total == total else 1
+    return waiting
 
 
-@ONE
-def running(memory: FloatArray, a: int, out: int, state: int, size: int) -> None:
-    x, z, total = memory[a : a + size], memory[out : out + size], memory[state : state + size]
-    for i in range(size):
-        added = total[i] + x[i]
-        total[i] = added if added == added else total[i]
-        z[i] = added
+@leaf
+def running(x: Pointer, z: Pointer, total: Pointer, lanes: int) -> None:
+    for i in range(lanes):
+        before = total[i]
+        now = before + x[i]
+        z[i] = now
+        total[i] = now if now == now else before
 
 
-@TWO
-def running_since(memory: FloatArray, a: int, b: int, out: int, state: int, size: int) -> None:
-    x, starts = memory[a : a + size], memory[b : b + size]
-    z, total = memory[out : out + size], memory[state : state + size]
-    for i in range(size):
-        before = 0.0 if (starts[i] != 0.0) & (starts[i] == starts[i]) else total[i]
-        added = before + x[i] if starts[i] == starts[i] else np.nan
-        total[i] = added if added == added else before
-        z[i] = added
+@leaf
+def running_since(x: Pointer, y: Pointer, z: Pointer, total: Pointer, lanes: int) -> None:
+    for i in range(lanes):
+        starts, before = y[i], total[i]
+        before = 0.0 if (starts != 0.0) & (starts == starts) else before
+        now = before + x[i]
+        now = now if starts == starts else np.nan
+        z[i] = now
+        total[i] = now if now == now else before
 
 
-@ONE
-def streak(memory: FloatArray, a: int, out: int, state: int, size: int) -> None:
-    x, z, count = memory[a : a + size], memory[out : out + size], memory[state : state + size]
-    for i in range(size):
-        longer = count[i] + 1.0 if x[i] != 0.0 else 0.0
-        count[i] = longer if x[i] == x[i] else count[i]
-        z[i] = longer if x[i] == x[i] else np.nan
+@leaf
+def streak(x: Pointer, z: Pointer, count: Pointer, lanes: int) -> None:
+    for i in range(lanes):
+        flag, before = x[i], count[i]
+        longer = before + 1.0 if flag != 0.0 else 0.0
+        z[i] = longer if flag == flag else np.nan
+        count[i] = longer if flag == flag else before
 
 
-@TWO
-def repeats(memory: FloatArray, a: int, b: int, out: int, state: int, size: int) -> None:
-    """How many bars in a row `a` has been the same as `b`."""
-    x, before = memory[a : a + size], memory[b : b + size]
-    z, count = memory[out : out + size], memory[state : state + size]
-    for i in range(size):
-        longer = count[i] + 1.0 if x[i] == before[i] else 0.0
+@leaf
+def repeats(x: Pointer, y: Pointer, z: Pointer, count: Pointer, lanes: int) -> None:
+    """How many bars in a row `x` has been the same as `y`."""
+    for i in range(lanes):
+        longer = count[i] + 1.0
+        longer = longer if x[i] == y[i] else 0.0
         count[i] = longer
         z[i] = longer
 
 
-@TWO
-def adaptive_mean(memory: FloatArray, a: int, b: int, out: int, state: int, size: int) -> None:
-    x, weight, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    mean, begun = memory[state : state + size], memory[state + size : state + 2 * size]
-    for i in range(size):
-        before = mean[i] if mean[i] == mean[i] else x[i]
-        moved = before + weight[i] * (x[i] - before)
-        waiting = (begun[i] == 0.0) & (x[i] == x[i])
-        begun[i] = 1.0 if moved == moved else begun[i]
-        held = x[i] if waiting else mean[i]
-        mean[i] = moved if moved == moved else held
-        z[i] = moved
+@leaf
+def adaptive_mean(x: Pointer, y: Pointer, z: Pointer, s: Pointer, lanes: int) -> None:
+    has = moved(s, lanes)
+    for i in range(lanes):
+        value, mean, begun = x[i], s[i], has[i]
+        before = mean if mean == mean else value
+        now = before + y[i] * (value - before)
+        waiting = (begun == 0.0) & (value == value)
+        kept = value if waiting else mean
+        z[i] = now
+        has[i] = 1.0 if now == now else begun
+        s[i] = now if now == now else kept
 
 
-@TWO
-def held(memory: FloatArray, a: int, b: int, out: int, state: int, size: int) -> None:
-    x, flag = memory[a : a + size], memory[b : b + size]
-    z, kept = memory[out : out + size], memory[state : state + size]
-    for i in range(size):
-        takes = (flag[i] != 0.0) & (flag[i] == flag[i])
-        value = x[i] if takes else kept[i]
-        z[i] = value if flag[i] == flag[i] else np.nan
-        kept[i] = value if value == value else kept[i]
+@leaf
+def held(x: Pointer, y: Pointer, z: Pointer, kept: Pointer, lanes: int) -> None:
+    for i in range(lanes):
+        new, flag, old = x[i], y[i], kept[i]
+        value = new if (flag != 0.0) & (flag == flag) else old
+        z[i] = value if flag == flag else np.nan
+        kept[i] = value if value == value else old
 
 
-@kernel(VOID, WHOLE, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE)
-def remember(op: int, memory: FloatArray, a: int, b: int, out: int, state: int, size: int) -> None:
-    """The operation of that number, of those without a seed."""
+@leaf
+def remember(op: int, x: Pointer, y: Pointer, z: Pointer, s: Pointer, lanes: int) -> None:
+    """The operation of that number, of those without a seed, over one row."""
     if op == RUNNING:
-        running(memory, a, out, state, size)
+        running(x, z, s, lanes)
     elif op == RUNNING_SINCE:
-        running_since(memory, a, b, out, state, size)
+        running_since(x, y, z, s, lanes)
     elif op == STREAK:
-        streak(memory, a, out, state, size)
+        streak(x, z, s, lanes)
     elif op == REPEATS:
-        repeats(memory, a, b, out, state, size)
+        repeats(x, y, z, s, lanes)
     elif op == ADAPTIVE_MEAN:
-        adaptive_mean(memory, a, b, out, state, size)
+        adaptive_mean(x, y, z, s, lanes)
     elif op == HELD:
-        held(memory, a, b, out, state, size)
+        held(x, y, z, s, lanes)

@@ -1,8 +1,8 @@
 """The machine's operations by number, and the columns of a program; known without numba.
 
 A program is `code` int64 [operations, COLUMNS] with `real` float64 [operations, 3], and `slots` int64 [slots, 2]:
-where each slot's rows begin and how many bars it keeps, less one (a power of two less one), for a ring. An operand is a
-slot and how many bars back of it.
+where each slot's rows begin, and how many there are, less one: they are a ring of a power of two. An operand is a slot
+and how many bars back of it.
 """
 
 from __future__ import annotations
@@ -49,4 +49,4 @@ STATES = {
 }
 """What each operation that remembers knows of a column, and what it knows at first."""
 
-SPARE_ROWS = 16  # rows of scratch for sums in pairs, of up to 2 ** 15 bars
+SCRATCH_ROWS = 16  # for sums in pairs, of up to 2 ** 16 bars

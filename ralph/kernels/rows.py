@@ -1,17 +1,22 @@
-"""Arithmetic over one row of many Symbols side by side: operands and result are rows of `memory` by their offset."""
+"""Arithmetic over rows of many Symbols side by side: `n` numbers at each operand's address, results at `z`.
+
+Both sides of a choice are read before it is made, so that it is a selection and not a jump.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ralph.kernels.jit import NUMBER, SERIES_OUT, VOID, WHOLE, FloatArray, kernel
+from ralph.kernels.jit import Pointer, leaf
 from ralph.kernels.opcodes import (
     ADD,
     CHOOSE,
     COPY,
     DIVIDE,
+    FILL,
     GREATER,
     GREATEST,
+    KNOWN,
     LEAST,
     LOG,
     MAGNITUDE,
@@ -19,6 +24,7 @@ from ralph.kernels.opcodes import (
     MOVEMENT,
     MULTIPLY,
     NOT_LESS,
+    OTHERWISE,
     ROOT,
     SAME,
     SHARE,
@@ -26,201 +32,226 @@ from ralph.kernels.opcodes import (
     TRUE_RANGE,
 )
 
-UNARY = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE)
-BINARY = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE)
-TERNARY = kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE)
 
-
-@UNARY
-def copy(memory: FloatArray, a: int, out: int, size: int) -> None:
-    x, z = memory[a : a + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def copy(x: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = x[i]
 
 
-@BINARY
-def add(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def fill(value: float, z: Pointer, n: int) -> None:
+    for i in range(n):
+        z[i] = value
+
+
+@leaf
+def begun(begins: Pointer, z: Pointer, lanes: int, rows: int, row: int) -> None:
+    """NaN in rows from `row` on where a column has not begun."""
+    for place in range(rows):
+        for i in range(lanes):
+            value = z[place * lanes + i]
+            z[place * lanes + i] = value if begins[i] <= row + place else np.nan
+
+
+@leaf
+def add(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = x[i] + y[i]
 
 
-@BINARY
-def subtract(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def subtract(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = x[i] - y[i]
 
 
-@BINARY
-def multiply(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def multiply(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = x[i] * y[i]
 
 
-@BINARY
-def divide(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
-        quotient = x[i] / y[i]
-        z[i] = np.nan if y[i] == 0.0 else quotient
+@leaf
+def divide(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        by = y[i]
+        quotient = x[i] / by
+        z[i] = np.nan if by == 0.0 else quotient
 
 
-@BINARY
-def greater(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
-        flag = 1.0 if x[i] > y[i] else 0.0
-        z[i] = flag if (x[i] == x[i]) & (y[i] == y[i]) else np.nan
+@leaf
+def greater(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        left, right = x[i], y[i]
+        flag = 1.0 if left > right else 0.0
+        z[i] = flag if (left == left) & (right == right) else np.nan
 
 
-@BINARY
-def not_less(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
-        flag = 1.0 if x[i] >= y[i] else 0.0
-        z[i] = flag if (x[i] == x[i]) & (y[i] == y[i]) else np.nan
+@leaf
+def not_less(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        left, right = x[i], y[i]
+        flag = 1.0 if left >= right else 0.0
+        z[i] = flag if (left == left) & (right == right) else np.nan
 
 
-@BINARY
-def same(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
-        flag = 1.0 if x[i] == y[i] else 0.0
-        z[i] = flag if (x[i] == x[i]) & (y[i] == y[i]) else np.nan
+@leaf
+def same(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        left, right = x[i], y[i]
+        flag = 1.0 if left == right else 0.0
+        z[i] = flag if (left == left) & (right == right) else np.nan
 
 
-@kernel(NUMBER, NUMBER, NUMBER)
+@leaf
 def smaller_of(x: float, y: float) -> float:
     """NaN where either is: it stands on the side that a comparison with it chooses."""
     return x if (x < y) | (x != x) else y
 
 
-@kernel(NUMBER, NUMBER, NUMBER)
+@leaf
 def larger_of(x: float, y: float) -> float:
     """NaN where either is."""
     return x if (x > y) | (x != x) else y
 
 
-@BINARY
-def least(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def least(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = smaller_of(x[i], y[i])
 
 
-@BINARY
-def greatest(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def greatest(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = larger_of(x[i], y[i])
 
 
-@UNARY
-def magnitude(memory: FloatArray, a: int, out: int, size: int) -> None:
-    x, z = memory[a : a + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def magnitude(x: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = abs(x[i])
 
 
-@UNARY
-def root(memory: FloatArray, a: int, out: int, size: int) -> None:
-    x, z = memory[a : a + size], memory[out : out + size]
-    for i in range(size):
-        z[i] = np.sqrt(max(x[i], 0.0))
+@leaf
+def root(x: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        value = x[i]
+        z[i] = np.sqrt(max(value, 0.0))
 
 
-@UNARY
-def log(memory: FloatArray, a: int, out: int, size: int) -> None:
-    x, z = memory[a : a + size], memory[out : out + size]
-    for i in range(size):
+@leaf
+def log(x: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
         z[i] = np.log(x[i]) if x[i] > 0.0 else np.nan
 
 
-@TERNARY
-def choose(memory: FloatArray, a: int, b: int, c: int, out: int, size: int) -> None:
-    flag, yes, no = memory[a : a + size], memory[b : b + size], memory[c : c + size]
-    z = memory[out : out + size]
-    for i in range(size):
-        chosen = no[i] if flag[i] == 0.0 else yes[i]
-        z[i] = chosen if flag[i] == flag[i] else np.nan
+@leaf
+def known(x: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        value = x[i]
+        z[i] = 1.0 if value == value else 0.0
 
 
-@TERNARY
-def true_range(memory: FloatArray, a: int, b: int, c: int, out: int, size: int) -> None:
+@leaf
+def otherwise(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        value, instead = x[i], y[i]
+        z[i] = value if value == value else instead
+
+
+@leaf
+def choose(x: Pointer, y: Pointer, w: Pointer, z: Pointer, n: int) -> None:
+    for i in range(n):
+        flag, yes, no = x[i], y[i], w[i]
+        chosen = no if flag == 0.0 else yes
+        z[i] = chosen if flag == flag else np.nan
+
+
+@leaf
+def true_range(x: Pointer, y: Pointer, w: Pointer, z: Pointer, n: int) -> None:
     """Of high, low and the close before: the widest of the bar's range and the gaps to its ends."""
-    high, low, before = memory[a : a + size], memory[b : b + size], memory[c : c + size]
-    z = memory[out : out + size]
-    for i in range(size):
-        gaps = larger_of(abs(high[i] - before[i]), abs(low[i] - before[i]))
-        z[i] = larger_of(high[i] - low[i], gaps)
+    for i in range(n):
+        high, low, before = x[i], y[i], w[i]
+        z[i] = larger_of(high - low, larger_of(abs(high - before), abs(low - before)))
 
 
-@BINARY
-def movement(memory: FloatArray, a: int, b: int, out: int, size: int) -> None:
-    """`a` where it is greater than `b` and than nothing, else 0."""
-    x, y, z = memory[a : a + size], memory[b : b + size], memory[out : out + size]
-    for i in range(size):
-        move = x[i] if (x[i] > y[i]) & (x[i] > 0.0) else 0.0
-        z[i] = move if (x[i] == x[i]) & (y[i] == y[i]) else np.nan
+@leaf
+def movement(x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    """`x` where it is greater than `y` and than nothing, else 0."""
+    for i in range(n):
+        one, other = x[i], y[i]
+        move = one if (one > other) & (one > 0.0) else 0.0
+        z[i] = move if (one == one) & (other == other) else np.nan
 
 
-@TERNARY
-def share(memory: FloatArray, a: int, b: int, c: int, out: int, size: int) -> None:
-    """100 (a / b), and `c` where b is 0."""
-    x, y, flat, z = memory[a : a + size], memory[b : b + size], memory[c : c + size], memory[out : out + size]
-    for i in range(size):
-        percent = 100.0 * (x[i] / y[i])
-        z[i] = flat[i] if y[i] == 0.0 else percent
+@leaf
+def share(x: Pointer, y: Pointer, w: Pointer, z: Pointer, n: int) -> None:
+    """100 (x / y), and `w` where y is 0."""
+    for i in range(n):
+        of, flat = y[i], w[i]
+        percent = 100.0 * (x[i] / of)
+        z[i] = flat if of == 0.0 else percent
 
 
-@kernel(VOID, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE)
-def mean_of(memory: FloatArray, a: int, b: int, c: int, out: int, size: int, period: int) -> None:
-    """The sum `c` of a window over its length; the value `a` itself where it has been the same for `b` bars."""
-    x, equal, total = memory[a : a + size], memory[b : b + size], memory[c : c + size]
-    z = memory[out : out + size]
-    for i in range(size):
-        mean = total[i] / period
-        z[i] = x[i] if (equal[i] >= period - 1) & (mean == mean) else mean
+@leaf
+def mean_of(x: Pointer, y: Pointer, w: Pointer, z: Pointer, n: int, period: int) -> None:
+    """The sum `w` of a window over its length; the value `x` itself where it has been the same for `y` bars."""
+    for i in range(n):
+        value, mean = x[i], w[i] / period
+        z[i] = value if (y[i] >= period - 1) & (mean == mean) else mean
 
 
-@kernel(VOID, WHOLE, SERIES_OUT, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE)
-def one_bar(op: int, memory: FloatArray, a: int, b: int, c: int, out: int, size: int, period: int) -> None:
+@leaf
+def two_values(op: int, x: Pointer, y: Pointer, z: Pointer, n: int) -> None:
+    """The operation of that number, of those with two operands."""
+    if op == ADD:
+        add(x, y, z, n)
+    elif op == SUBTRACT:
+        subtract(x, y, z, n)
+    elif op == MULTIPLY:
+        multiply(x, y, z, n)
+    elif op == DIVIDE:
+        divide(x, y, z, n)
+    elif op == GREATER:
+        greater(x, y, z, n)
+    elif op == NOT_LESS:
+        not_less(x, y, z, n)
+    elif op == SAME:
+        same(x, y, z, n)
+    elif op == LEAST:
+        least(x, y, z, n)
+    elif op == GREATEST:
+        greatest(x, y, z, n)
+    elif op == MOVEMENT:
+        movement(x, y, z, n)
+    elif op == OTHERWISE:
+        otherwise(x, y, z, n)
+
+
+@leaf
+def one_bar(op: int, x: Pointer, y: Pointer, w: Pointer, z: Pointer, n: int, period: int, real: float) -> None:
     """The operation of that number."""
     if op == COPY:
-        copy(memory, a, out, size)
-    elif op == ADD:
-        add(memory, a, b, out, size)
-    elif op == SUBTRACT:
-        subtract(memory, a, b, out, size)
-    elif op == MULTIPLY:
-        multiply(memory, a, b, out, size)
-    elif op == DIVIDE:
-        divide(memory, a, b, out, size)
-    elif op == GREATER:
-        greater(memory, a, b, out, size)
-    elif op == NOT_LESS:
-        not_less(memory, a, b, out, size)
-    elif op == SAME:
-        same(memory, a, b, out, size)
-    elif op == LEAST:
-        least(memory, a, b, out, size)
-    elif op == GREATEST:
-        greatest(memory, a, b, out, size)
+        copy(x, z, n)
     elif op == MAGNITUDE:
-        magnitude(memory, a, out, size)
+        magnitude(x, z, n)
     elif op == ROOT:
-        root(memory, a, out, size)
+        root(x, z, n)
     elif op == LOG:
-        log(memory, a, out, size)
+        log(x, z, n)
+    elif op == KNOWN:
+        known(x, z, n)
+    elif op == FILL:
+        fill(real, z, n)
     elif op == CHOOSE:
-        choose(memory, a, b, c, out, size)
+        choose(x, y, w, z, n)
     elif op == TRUE_RANGE:
-        true_range(memory, a, b, c, out, size)
-    elif op == MOVEMENT:
-        movement(memory, a, b, out, size)
+        true_range(x, y, w, z, n)
     elif op == SHARE:
-        share(memory, a, b, c, out, size)
+        share(x, y, w, z, n)
     elif op == MEAN_OF:
-        mean_of(memory, a, b, c, out, size, period)
+        mean_of(x, y, w, z, n, period)
+    else:
+        two_values(op, x, y, z, n)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ralph.kernels.jit import SERIES, SERIES_OUT, VOID, WHOLE, FloatArray, kernel
+from ralph.kernels.jit import Pointer, leaf, moved
 
 STOP, EXTREME, PACE, UP, HIGH, LOW, HIGH2, LOW2, CLOSE = range(9)  # rows of state; HIGH2: two bars ago
 
 
-@kernel(VOID, SERIES_OUT, SERIES)
-def _pine_stop(s: FloatArray, bar: FloatArray) -> None:
+@leaf
+def _pine_stop(s: Pointer, bar: Pointer) -> None:
     """`bar`: high, low, close, start, increment, maximum, first (1 at the second bar, which begins)."""
     high, low, fresh = bar[0], bar[1], bar[6] == 1.0
     if fresh:
@@ -39,8 +39,8 @@ def _pine_stop(s: FloatArray, bar: FloatArray) -> None:
         s[STOP] = max(s[STOP], max(s[HIGH], s[HIGH2]))
 
 
-@kernel(VOID, SERIES_OUT, SERIES, SERIES_OUT)
-def _talib_stop(s: FloatArray, bar: FloatArray, out: FloatArray) -> None:
+@leaf
+def _talib_stop(s: Pointer, bar: Pointer, out: Pointer) -> None:
     """As `_pine_stop`; what is published is the stop before it moves on for the next bar."""
     high, low, fresh = bar[0], bar[1], bar[6] == 1.0
     highest, lowest = max(high, s[HIGH]), min(low, s[LOW])
@@ -68,8 +68,8 @@ def _talib_stop(s: FloatArray, bar: FloatArray, out: FloatArray) -> None:
     s[STOP] = min(s[STOP], lowest) if s[UP] == 1.0 else max(s[STOP], highest)
 
 
-@kernel(VOID, SERIES_OUT, SERIES, WHOLE, SERIES_OUT)
-def _stop(s: FloatArray, bar: FloatArray, talib: int, out: FloatArray) -> None:
+@leaf
+def _stop(s: Pointer, bar: Pointer, talib: int, out: Pointer) -> None:
     """One bar of one column: line and direction into `out`."""
     if talib == 1:
         _talib_stop(s, bar, out)
@@ -79,74 +79,68 @@ def _stop(s: FloatArray, bar: FloatArray, talib: int, out: FloatArray) -> None:
     out[1] = 1.0 if s[UP] == 1.0 else -1.0
 
 
-@kernel(VOID, SERIES_OUT, SERIES, SERIES, SERIES, WHOLE, WHOLE, WHOLE, WHOLE, SERIES)
+@leaf
 def parabolic(
-    memory: FloatArray,
-    high: FloatArray,
-    low: FloatArray,
-    close: FloatArray,
+    x: Pointer,
+    y: Pointer,
+    w: Pointer,
+    z: Pointer,
+    z2: Pointer,
+    state: Pointer,
+    lanes: int,
     talib: int,
-    out: int,
-    out2: int,
-    state: int,
-    steps: FloatArray,
+    steps: Pointer,
+    scratch: Pointer,
 ) -> None:
-    """Line and direction of one row; the first bar only becomes known."""
-    size = high.size
-    s, bar, lines = np.empty(9), np.empty(7), np.empty(2)
-    bar[3:6] = steps[:3]
-    for i in range(size):
-        memory[out + i] = np.nan
-        memory[out2 + i] = np.nan
-        bar[0], bar[1], bar[2] = high[i], low[i], close[i]
-        if high[i] != high[i] or low[i] != low[i] or close[i] != close[i]:
+    """Line and direction of one row of high, low and close; the first bar only becomes known. 18 numbers of scratch."""
+    s, bar, lines = scratch, moved(scratch, 9), moved(scratch, 16)
+    for k in range(3):
+        bar[3 + k] = steps[k]
+    for i in range(lanes):
+        high, low, close = x[i], y[i], w[i]
+        z[i] = np.nan
+        z2[i] = np.nan
+        if high != high or low != low or close != close:
             continue
         for k in range(9):
-            s[k] = memory[state + k * size + i]
+            s[k] = state[k * lanes + i]
+        bar[0], bar[1], bar[2] = high, low, close
         if s[STOP] != s[STOP]:  # the first bar
             s[STOP], s[EXTREME] = 0.0, np.nan
-            s[HIGH], s[LOW] = high[i], low[i]
+            s[HIGH], s[LOW] = high, low
         else:
             bar[6] = 1.0 if s[EXTREME] != s[EXTREME] else 0.0
             _stop(s, bar, talib, lines)
-            memory[out + i] = lines[0]
-            memory[out2 + i] = lines[1]
+            z[i] = lines[0]
+            z2[i] = lines[1]
         s[HIGH2], s[LOW2] = s[HIGH], s[LOW]
-        s[HIGH], s[LOW], s[CLOSE] = high[i], low[i], close[i]
+        s[HIGH], s[LOW], s[CLOSE] = high, low, close
         for k in range(9):
-            memory[state + k * size + i] = s[k]
+            state[k * lanes + i] = s[k]
 
 
-@kernel(VOID, SERIES_OUT, SERIES, SERIES, SERIES, WHOLE, WHOLE, WHOLE, WHOLE)
+@leaf
 def ratchet(
-    memory: FloatArray,
-    upper: FloatArray,
-    lower: FloatArray,
-    close: FloatArray,
-    talib: int,
-    out: int,
-    out2: int,
-    state: int,
+    x: Pointer, y: Pointer, w: Pointer, z: Pointer, z2: Pointer, state: Pointer, lanes: int, talib: int
 ) -> None:
     """Line and direction of one row of bands that only close in on the price while it stays within them."""
-    size = upper.size
-    for i in range(size):
-        memory[out + i] = np.nan
-        memory[out2 + i] = np.nan
-        high, low, now = upper[i], lower[i], close[i]
+    for i in range(lanes):
+        z[i] = np.nan
+        z2[i] = np.nan
+        high, low, now = x[i], y[i], w[i]
         if high != high or low != low or now != now:
             continue
         up = talib == 1
-        high_before, low_before = memory[state + i], memory[state + size + i]
+        high_before, low_before = state[i], state[lanes + i]
         if high_before == high_before:
-            before = memory[state + 2 * size + i]
+            before = state[2 * lanes + i]
             low = low if low > low_before or before < low_before else low_before
             high = high if high < high_before or before > high_before else high_before
-            up = now > high if memory[state + 3 * size + i] == 1.0 else now >= low
+            up = now > high if state[3 * lanes + i] == 1.0 else now >= low
         line = low if up else high
         on_upper = (not up) if talib == 1 else line == high
-        memory[out + i] = line
-        memory[out2 + i] = 1.0 if up else -1.0
-        memory[state + i], memory[state + size + i] = high, low
-        memory[state + 2 * size + i] = now
-        memory[state + 3 * size + i] = 1.0 if on_upper else 0.0
+        z[i] = line
+        z2[i] = 1.0 if up else -1.0
+        state[i], state[lanes + i] = high, low
+        state[2 * lanes + i] = now
+        state[3 * lanes + i] = 1.0 if on_upper else 0.0

@@ -126,9 +126,9 @@ class FrameBars:
 
     def _followed(self, plan: Plan, fields: dict[str, str]) -> FloatArray:
         """The values at the running bar of each daily one: [terms, tail, symbols]."""
-        begins, number = self._of_columns(self._periods.begins), self._of_columns(self._periods.number)
+        number = self._of_columns(self._periods.number)
         fed = {name: self._running(field) for name, field in fields.items()}
-        return followed(plan, fed, begins, number, self.tail)
+        return followed(plan, fed, number, self.tail)
 
     def _laid(self, bars: FloatArray, newest: FloatArray, rows: int) -> FloatArray:
         """Values of periods [height, symbols] below those of the running ones [tail, symbols], for each daily bar."""
