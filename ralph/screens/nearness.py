@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from ralph.market.capital import Statements
+from ralph.market.periods import Frame, IntArray, Periods
 from ralph.screens.across import Neighbours, Scope
 from ralph.screens.answer import NEAR_MISSES_MAX, NearMiss
 from ralph.screens.blocks import CELLS_MAX
 from ralph.screens.evaluation import Evaluation, Surroundings
+from ralph.screens.frames import Bars, FrameBars
 from ralph.screens.operations import BoolArray, FloatArray, IndexArray, Truth
 from ralph.screens.reasons import Wording
 from ralph.screens.scoring import atoms, measure, sides
 from ralph.screens.selecting import resolved
-from ralph.screens.tree import Across, All, Comparison, Condition, settled, walk
+from ralph.screens.tree import Across, All, Comparison, Condition, Framed, settled, walk
 
 MOVE_MAX = 0.3  # of the close, either way: the daily limit of the Korean market
 STEPS = 16  # prices tried on the way, and again between the last that fails and the first that passes
@@ -97,6 +100,35 @@ class _Moved(Evaluation):
         elif name == "low":
             bars[-1] = np.minimum(bars[-1], self._closes)
         return bars
+
+    def _framed(self, node: Framed, tail: int) -> FloatArray:
+        inner = Evaluation(FrameBars(_MovedBars(self._view, self._columns, self._daily), None, node.frame, tail))
+        inner.want(node.operand)
+        return np.broadcast_to(inner.number(node.operand), (1, tail * self.width)).reshape(tail, self.width)
+
+
+class _MovedBars:
+    """Bars with moved closes, as weeks and months are made of them: a column for each (Symbol, close) tried."""
+
+    def __init__(self, view: Bars, columns: IndexArray | None, daily: Callable[[str, int], FloatArray]) -> None:
+        assert columns is not None, "closes are moved of some columns"
+        self._view, self._columns = view, columns
+        self._daily = daily
+        self.panel, self.height = view.panel, view.height
+        self.first: IntArray = view.first[columns]
+
+    def newest(self, name: str, rows: int) -> FloatArray:
+        return self._daily(name, rows)
+
+    def session_of(self, rows: int) -> IntArray:
+        return np.take(self._view.session_of(rows), self._columns, axis=1)
+
+    def periods(self, frame: Frame) -> Periods:
+        return Periods(self.session_of(self.height), self.panel.sessions, frame)
+
+    @property
+    def statements(self) -> Statements:
+        return self._view.statements
 
 
 def passing_closes(scope: Scope, columns: IndexArray, whole: Condition) -> FloatArray:
