@@ -69,10 +69,10 @@ async def test_an_evaluation_that_nobody_waits_for_stops(database_url: str, tmp_
         waiting = asyncio.create_task(asked.ask("demo", request))
         await asyncio.sleep(0.05)
         waiting.cancel()
-        release.set()
-        await blocking
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        release.set()
+        await blocking
         answered = await asked.ask("demo", request)
         assert not answered.is_cached
         assert len(seen) == 1

@@ -174,6 +174,7 @@ def test_trees_survive_text_and_json(node: Condition) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of the strategy, when a draw is told of in a trace
 @given(conditions(ANY_READINGS, everything=True))
 @settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_very_many_trees_survive_text_and_json(node: Condition) -> None:
