@@ -83,11 +83,6 @@ def _chosen(term: Term, first: dict[Term, int]) -> int:
     return max(first[condition], *sides) if sides else NEVER
 
 
-def remembers(terms: Iterable[Term]) -> bool:
-    """Whether any value depends on all bars before."""
-    return any(term.op in REMEMBERS for term in parts_of(terms))
-
-
 def bars_seen(terms: Iterable[Term]) -> int | None:
     """How many of the newest bars a value depends on; None where all of them."""
     seen: dict[Term, int] = {}
