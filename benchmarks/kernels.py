@@ -1,7 +1,8 @@
-"""K1-K6, K8 and K9: the set of 24 outputs that PERFORMANCE names, over a market, against TA-Lib and plain memory."""
+"""K1-K9: the set of 24 outputs that the goals name, over a market, against other libraries and plain memory."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ import talib
 from numpy.typing import NDArray
 
 from benchmarks.goal import Goal, Side, interleaved
+from benchmarks.peers import OneSymbol, incremental, installed, long_frame, polars_native
 from ralph.indicators import load
 from ralph.indicators.indicator import Mode
 from ralph.indicators.live import Live
@@ -20,6 +22,8 @@ Fields = dict[str, FloatArray]
 SYMBOLS = 2_800
 TOGETHER = 16  # Symbols whose full series are computed side by side
 BATCH = 256  # Symbols whose ticks are taken together
+PEERS_SYMBOLS = 280  # of the libraries that are only shown: a tenth, as some take a minute for all
+SLOW_SYMBOLS = 4  # of a library that works bar by bar in Python
 WANTED: tuple[tuple[str, dict[str, float], str, tuple[str, ...]], ...] = (
     ("sma", {"period": 20}, "close", ("sma",)),
     ("sma", {"period": 50}, "close", ("sma",)),
@@ -136,11 +140,32 @@ async def measure() -> list[Goal]:
                 one.sum()
 
         ours, sweep, other, memory = await interleaved(side(last), side(full), side(theirs), side(read))
+        await _show_peers(fields, ours / SYMBOLS, sweep / SYMBOLS)
         goals.append(Goal(scan, other / ours, marks[0], marks[1], "higher", "x"))
         goals.append(Goal(whole, other / sweep, marks[2], marks[3], "higher", "x"))
         if bars == 2_500:
             goals.append(Goal("K3", ours / memory, 6, 2, "lower", "x"))
     return [*goals, *await _live(plan), _accuracy(plan), _fallen()]
+
+
+async def _show_peers(fields: Fields, scan_s: float, series_s: float) -> None:
+    """Say how long other libraries take for a Symbol's full series, against our scan and series of one."""
+    few = {name: values[:, :PEERS_SYMBOLS] for name, values in fields.items()}
+    bars = len(few["close"])
+    columns = [np.ascontiguousarray(few[name].T) for name in ("high", "low", "close", "volume")]
+    frame = long_frame(few)
+    sides = {"polars": side(lambda: polars_native(frame))}
+    for name, peer_of in installed().items():
+
+        def work(peer_of: OneSymbol = peer_of) -> None:
+            for symbol in range(PEERS_SYMBOLS):
+                list(peer_of(*(column[symbol] for column in columns)))
+
+        sides[name] = side(work)
+    for name, taken in zip(sides, await interleaved(*sides.values()), strict=True):
+        each = taken / PEERS_SYMBOLS
+        shown = f"scan {each / scan_s:.1f}x, series {each / series_s:.1f}x of {name} ({each / bars * 1e9:.0f} ns/bar)"
+        print(f"kernels, {bars} bars: {shown}", file=sys.stderr)
 
 
 async def _live(plan: Plan) -> list[Goal]:
@@ -157,7 +182,17 @@ async def _live(plan: Plan) -> list[Goal]:
             live.peek(lanes, tick)
 
     tick, close = await interleaved(side(peek), side(lambda: live.commit(everyone, bars)), repetitions=15)
+    theirs = incremental(fields, SLOW_SYMBOLS)
+
+    def talipp() -> None:
+        for one, bar in theirs:
+            one.commit(bar)
+            one.tick(bar)
+
+    (slow,) = await interleaved(side(talipp))
+    both = tick / batches.size + close / SYMBOLS
     return [
+        Goal("K7", slow / SLOW_SYMBOLS / both, 400, 700, "higher", "x"),
         Goal("K5", tick / batches.size * 1e9, 150, 80, "lower", "ns"),
         Goal("K6", close / SYMBOLS * 1e9, 250, 150, "lower", "ns"),
     ]

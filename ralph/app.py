@@ -48,6 +48,7 @@ _log = logging.getLogger("ralph.app")
 REQUIRED = ("database", "schema", "kernels", "panel")
 """Parts without which Ralph cannot answer."""
 
+KERNELS = "kernels"  # the name of their one thread
 GRACE_S = 10  # requests in flight have this long when the process is told to stop
 PROBE_S = 1.0
 PROBE_TIMEOUT_S = 2.0
@@ -134,7 +135,7 @@ class Application:
         self._say = say
         self._metrics = Metrics(__version__)
         self._vitals = Vitals(__version__, REQUIRED)
-        self._kernels = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kernels")
+        self._kernels = ThreadPoolExecutor(max_workers=1, thread_name_prefix=KERNELS)
         self._servers = EmbeddedServers(home, check_interval_s=config.embedded.check_interval_s)
         self._database = Database()
         self._cache = Cache()

@@ -78,6 +78,8 @@ class SignalRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     risk_ratio      of the capital between entry and stop, for one unit; units of each grade, C has none
     position_ratio  of the capital in one position at most
     hold_sessions   a Signal is closed at the close of that Session after its fill
+    positions_max   of the system with shares at once, the best first; day_stop_r, week_stop_r: once so many R (each a
+                    grade A's risk) are lost, new Signals get no shares until the day, the week is over; 0: no limit
     """
 
     s_from: float = 80.0
@@ -90,6 +92,9 @@ class SignalRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     position_ratio: float = 0.15
     stop_ratio: float = 0.08
     hold_sessions: int = 20
+    positions_max: int = 0
+    day_stop_r: float = 0.0
+    week_stop_r: float = 0.0
 
 
 class VcpRules(SignalRules, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +114,9 @@ class ClosingBetRules(SignalRules, frozen=True, forbid_unknown_fields=True):
     b_from: float = 6.0
     stop_ratio: float = 0.03
     hold_sessions: int = 1
+    positions_max: int = 2
+    day_stop_r: float = 2.0
+    week_stop_r: float = 4.0
     target_ratio: float = 0.05
     gap_up_ratio: float = 0.03
     gap_down_ratio: float = 0.02

@@ -157,6 +157,11 @@ async def test_flows_come_with_the_panel_and_change_without_a_rebuild(
             assert read == ["demo"], "the bars are the same files"
             assert flows.data_version > before.data_version
     panel = await store.load(connection, "demo")
+    assert set(panel.beside.markets) == set(market.market_flows)
+    for name, flow in market.market_flows.items():
+        days, bought = panel.beside.markets[name]
+        assert np.array_equal(days, flow.day.astype("datetime64[D]"))
+        assert np.array_equal(bought, flow.classes["foreign"].astype(np.float64))
     view = panel.as_of()
     by_key = {
         (market.listings[symbol].symbol, day): float(value)

@@ -40,7 +40,7 @@ async def test_amounts_are_stored_in_won_by_market_and_twice_changes_nothing(
     file = read_dated(path, "market-flows", unit="eok", today=TODAY)
     first, second = [await import_dated(connection, "main", file) for _ in range(2)]
     assert (first.stored, second.stored, second.unchanged) == (2, 0, 2)
-    assert (first.kind, first.data_version) == ("market-flows", "0")
+    assert (first.kind, first.data_version) == ("market-flows", "1")
     assert [tuple(row)[:4:2] for row in await connection.fetch(_STORED)] == [("KOSDAQ", 5e8), ("KOSPI", -30e8)]
     path.write_text("market,date,pension_value\nKOSPI,2026-01-05,7\n")
     more = await import_dated(connection, "main", read_dated(path, "market-flows", today=TODAY))

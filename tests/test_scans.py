@@ -218,7 +218,18 @@ def test_breadth_counts_as_one_would(panel: Panel, market: SimulatedMarket) -> N
     assert (whole.advancers, whole.decliners) == (rises, falls)
     assert (whole.judged, whole.new_highs, whole.new_lows) == (judged, highs, lows)
     assert sum(one.symbols for name, one in counted.items() if name != "all") == whole.symbols
-    assert whole.foreign_net is None
+    assert (whole.foreign_net, whole.foreign_net_of) == (None, None)
+
+
+def test_foreign_buying_is_that_of_the_whole_market_where_it_is_known(panel: Panel) -> None:
+    days = panel.sessions[-2:]
+    lines = {"KOSPI": (days, np.array([1e9, 5e9])), "KOSDAQ": (days[:1], np.array([2e9]))}
+    told = replace(panel, beside=Beside(markets=lines))
+    newest, before = (measure_breadth(told.as_of(day.astype(object))).markets for day in days[::-1])
+    assert (newest["KOSPI"].foreign_net, newest["KOSPI"].foreign_net_of) == (5e9, "market")
+    assert newest["KOSDAQ"].foreign_net_of is None
+    assert newest["all"].foreign_net_of is None, "one market is not all of them"
+    assert (before["all"].foreign_net, before["all"].foreign_net_of) == (3e9, "market")
 
 
 def run_cli(*arguments: str) -> Any:

@@ -15,8 +15,9 @@ from ralph.market.symbol import Listing, Symbol
 from ralph.signals import life
 from ralph.signals.costs import tax_ratio
 from ralph.signals.grading import Cut, Measured, grade, score_from
+from ralph.signals.limits import Room
 from ralph.signals.prices import grid_of, levels
-from ralph.signals.signal import Levels, Plan, Signal
+from ralph.signals.signal import Levels, Outcome, Plan, Signal
 from ralph.signals.sizes import shares
 from ralph.signals.systems import closing_cuts
 from ralph.signals.trading import Bar
@@ -228,6 +229,40 @@ def test_sizes_put_a_share_of_the_capital_at_risk() -> None:
     assert [shares(rules, name, own, 1e8) for name in ("S", "A", "B", "C")] == [1_500, 1_000, 500, 0]
     assert shares(rules, "S", Levels(10_000.0, 9_990.0, ()), 1e8) == 1_500  # 15 % of the capital
     assert shares(rules, "S", Levels(10_000.0, 10_000.0, ()), 1e8) == 0
+
+
+def lost(units_r: float, closed_on: date, **changes: Any) -> Signal:
+    """Closed with a loss of so many R."""
+    result = Outcome(gross_ratio=0.0, net_ratio=0.0, r=-units_r, profit=0, mae=0.0, mfe=0.0)
+    return signal(CLOSE_PLAN, state="closed", closed_on=closed_on, outcome=result, **changes)
+
+
+def test_a_system_holds_so_many_positions_and_no_more() -> None:
+    rules = ClosingBetRules()
+    unsized = signal(CLOSE_PLAN, shares=0)
+    room = Room(rules, NEXT, [held(CLOSE_PLAN), unsized], [])
+    assert room.sized(unsized) is unsized, "a grade without shares takes no place"
+    taken, refused = room.sized(signal(CLOSE_PLAN)), room.sized(signal(CLOSE_PLAN))
+    assert (taken.shares, refused.shares) == (100, 0)
+    assert "2 positions are held" in refused.reasons[-1].en
+    assert "2종목" in refused.reasons[-1].ko
+    assert Room(SignalRules(), NEXT, [held()] * 50, [lost(9.0, NEXT)]).sized(signal(STOP_PLAN)).shares == 100
+
+
+@pytest.mark.parametrize(
+    ("ended", "shares_given"),
+    [
+        ([lost(1.0, NEXT), lost(0.9, NEXT)], 100),
+        ([lost(1.0, NEXT), lost(1.0, NEXT)], 0),
+        ([lost(1.4, NEXT, grade="S")], 0),  # a grade S takes one and a half times the risk
+        ([lost(5.0, NEXT, shares=0)], 100),
+        ([lost(3.9, ARMED)], 100),  # the day before, in the same week
+        ([lost(4.0, ARMED)], 0),
+        ([lost(9.0, date(2025, 2, 28))], 100),  # the week before
+    ],
+)
+def test_losses_of_the_day_and_of_the_week_stop_a_system(ended: list[Signal], shares_given: int) -> None:
+    assert Room(ClosingBetRules(), NEXT, [], ended).sized(signal(CLOSE_PLAN)).shares == shares_given
 
 
 def test_costs_are_taken_to_the_won() -> None:

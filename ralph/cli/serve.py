@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
+import threading
 import urllib.error
 import urllib.request
 import webbrowser
@@ -20,6 +23,7 @@ from ralph.embedded.home import Home
 from ralph.errors import HomeInUse, Misconfigured, NotAllowed, RalphError, Unavailable
 
 LOGIN_TIMEOUT_S = 10
+KERNEL_END_S = 1.0  # a scan in flight is over by then
 
 
 def _serving_options(command: Any) -> Any:
@@ -63,7 +67,7 @@ def _configured(options: dict[str, Any]) -> Config:
 def _serve(purpose: str, config: Config) -> None:
     import uvloop
 
-    from ralph.app import Application, address, bind
+    from ralph.app import KERNELS, Application, address, bind
     from ralph.telemetry import configure_logs
 
     configure_logs(config.log.level, config.log.format)
@@ -74,6 +78,18 @@ def _serve(purpose: str, config: Config) -> None:
     with listener, home.hold(purpose, url):
         click.echo(f"Ralph {__version__} · {url} · folder {home.path}", err=True)
         uvloop.run(Application(config, home, _Announcer(config.open)).serve(listener))
+    _leave(KERNELS)
+
+
+def _leave(kernels: str) -> None:
+    """End now if a kernel is still being compiled: all else is closed, and the interpreter would wait for a minute."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(kernels):
+            thread.join(KERNEL_END_S)
+            if thread.is_alive():
+                logging.shutdown()
+                sys.stdout.flush()
+                os._exit(0)
 
 
 def _refuse_second(home: Home) -> None:

@@ -20,6 +20,7 @@ from ralph.market.symbol import Symbol
 from ralph.signals import life
 from ralph.signals.chance import DRAWS
 from ralph.signals.history import Book, Closing, Played, play, session_index
+from ralph.signals.limits import week_of
 from ralph.signals.performance import Report, Split, report
 from ralph.signals.signal import Signal, Transition
 from ralph.signals.systems import SCREEN, System, build, of_screen
@@ -155,9 +156,10 @@ class Signalling:
         self, connection: asyncpg.Connection, panel: Panel, sources: Sequence[_Source], progress: Progress
     ) -> list[int]:
         names = [source.name for source in sources]
-        signals = await store.open_signals(connection, panel.workspace, names)
-        book = Book.of(signals, await store.closings(connection, panel.workspace))
         todo = sorted({index for source in sources for index in source.span})
+        since = week_of(panel.sessions[todo[0]].astype(object)) if todo else date.max
+        signals = await store.open_signals(connection, panel.workspace, names, since)
+        book = Book.of(signals, await store.closings(connection, panel.workspace))
         counts = dict.fromkeys(("armed", "triggered", "closed", "expired"), 0)
         for at in range(0, len(todo), BATCH_SESSIONS):
             batch = todo[at : at + BATCH_SESSIONS]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,12 @@ BESIDE_FIELDS = (*FLOW_FIELDS, INDEX_CLOSE)
 
 KOSPI, KOSDAQ = "KOSPI", "KOSDAQ"
 
+Line: TypeAlias = tuple[NDArray[np.datetime64], FloatArray]
+"""Days in order, and a number of each."""
+
+
+_NO_LINE: Line = (np.empty(0, dtype="datetime64[D]"), np.empty(0))
+
 
 @dataclass(frozen=True, eq=False)
 class Beside:
@@ -31,13 +39,15 @@ class Beside:
     codes    the Symbols that have flows; `symbol` int32 [rows] points into them, `day` datetime64[D] [rows]
     flows    float64 [rows] for each of FLOW_FIELDS, NaN where a source says nothing; empty where there are no flows
     indices  days and closes of each index by its code
+    markets  days and the won that foreigners bought net on each market as a whole, by its name
     """
 
     codes: tuple[Symbol, ...] = ()
     symbol: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     day: NDArray[np.datetime64] = field(default_factory=lambda: np.empty(0, dtype="datetime64[D]"))
     flows: Mapping[str, FloatArray] = field(default_factory=dict)
-    indices: Mapping[str, tuple[NDArray[np.datetime64], FloatArray]] = field(default_factory=dict)
+    indices: Mapping[str, Line] = field(default_factory=dict)
+    markets: Mapping[str, Line] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +90,18 @@ def spread_index(beside: Beside, is_kosdaq: NDArray[np.bool_], place: Place) -> 
         value = np.where(is_kosdaq[traded], closes[KOSDAQ][session], closes[KOSPI][session])
         spread[row[traded], traded] = value
     return _closed(spread)
+
+
+def bought_on_markets(beside: Beside, names: Iterable[str], on: date) -> float | None:
+    """Won that foreigners bought net on these markets together on a day; None where one of them is not known."""
+    total, day = 0.0, np.datetime64(on, "D")
+    for name in names:
+        days, bought = beside.markets.get(name, _NO_LINE)
+        at = int(np.searchsorted(days, day))
+        if at == days.size or days[at] != day or np.isnan(bought[at]):
+            return None
+        total += float(bought[at])
+    return total
 
 
 def _on_sessions(beside: Beside, name: str, sessions: NDArray[np.datetime64]) -> FloatArray:

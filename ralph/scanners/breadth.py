@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.market.beside import bought_on_markets
 from ralph.market.view import View
 
 FloatArray = NDArray[np.float64]
@@ -20,7 +24,8 @@ class Breadth(msgspec.Struct, frozen=True, kw_only=True):
 
     above_sma50, above_sma200  shares, 0 to 1, of the Symbols with bars enough
     new_highs, new_lows        beyond the 252 bars before, strictly, by high and low, of `judged` Symbols with so many
-    foreign_net                won bought net by foreigners, over the Symbols whose flows are known
+    foreign_net                won bought net by foreigners: on the whole market, or, where its flows are not known,
+                               the sum of the Symbols whose flows are; foreign_net_of says which
     """
 
     symbols: int
@@ -33,17 +38,17 @@ class Breadth(msgspec.Struct, frozen=True, kw_only=True):
     new_highs: int
     new_lows: int
     foreign_net: float | None
+    foreign_net_of: Literal["market", "symbols"] | None
 
 
-def measure(view: View, members: BoolArray) -> Breadth:
-    """Of those `members` [symbols] that traded on the view's Session."""
+def measure(view: View, members: BoolArray, markets: Sequence[str] = ()) -> Breadth:
+    """Of those `members` [symbols] that traded on the view's Session; markets: those that are the members' together."""
     columns = np.flatnonzero(members & view.traded)
     tail = min(view.height, YEAR_BARS + 1)
     high, low, close = (_tail(view, name, tail, columns) for name in ("high", "low", "close"))
     change = close[-1] - close[-2] if tail > 1 else np.full(columns.size, np.nan)
     is_judged = ~np.isnan(close[0]) & (tail > YEAR_BARS)
-    flow = view.newest("foreign_value", 1)[-1, columns]
-    flow = flow[~np.isnan(flow)]
+    bought, source = _bought(view, columns, markets)
     above = [_share_above(close, period) for period in MEANS]
     return Breadth(
         symbols=int(columns.size),
@@ -55,8 +60,20 @@ def measure(view: View, members: BoolArray) -> Breadth:
         judged=int(is_judged.sum()),
         new_highs=int((is_judged & (high[-1] > high[:-1].max(axis=0, initial=0.0))).sum()),
         new_lows=int((is_judged & (low[-1] < low[:-1].min(axis=0, initial=np.inf))).sum()),
-        foreign_net=float(flow.sum()) if flow.size else None,
+        foreign_net=bought,
+        foreign_net_of=source,
     )
+
+
+def _bought(
+    view: View, columns: NDArray[np.int64], markets: Sequence[str]
+) -> tuple[float | None, Literal["market", "symbols"] | None]:
+    whole = bought_on_markets(view.panel.beside, markets, view.on) if markets else None
+    if whole is not None:
+        return whole, "market"
+    flow = view.newest("foreign_value", 1)[-1, columns]
+    known = flow[~np.isnan(flow)]
+    return (float(known.sum()), "symbols") if known.size else (None, None)
 
 
 def _tail(view: View, name: str, rows: int, columns: NDArray[np.int64]) -> FloatArray:

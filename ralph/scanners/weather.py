@@ -53,11 +53,13 @@ def judge_gate(view: View) -> GateAnswer:
 def measure_breadth(view: View) -> BreadthAnswer:
     """Breadth as of a view."""
     roster = view.panel.roster
-    found = {ALL: breadth.measure(view, view.listed)}
+    found = {}
     for name in roster.markets:
         if " " not in name:  # segments count with their market
-            found[name] = breadth.measure(view, view.listed & roster.on_market(name, view.on))
-    return BreadthAnswer(**_place(view), markets={name: one for name, one in found.items() if one.symbols})
+            found[name] = breadth.measure(view, view.listed & roster.on_market(name, view.on), [name])
+    found = {name: one for name, one in found.items() if one.symbols}
+    whole = breadth.measure(view, view.listed, list(found))
+    return BreadthAnswer(**_place(view), markets={ALL: whole, **found} if whole.symbols else found)
 
 
 def _place(view: View) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from ralph.scanners.around import Around
 from ralph.scanners.day import MarketDay
 from ralph.scanners.running import Asked, UniverseFilter, look_at
 from ralph.signals import life
+from ralph.signals.limits import Room, week_of
 from ralph.signals.prices import grid_of, levels
-from ralph.signals.signal import Signal, Transition, signal_id
+from ralph.signals.signal import GRADES, Signal, Transition, signal_id
 from ralph.signals.sizes import shares
 from ralph.signals.systems import Proposal, System
-from ralph.signals.trading import Trading
+from ralph.signals.trading import Bar, Trading
 
 Key = tuple[str, Symbol]
 
@@ -48,15 +49,33 @@ class Played(NamedTuple):
 
 @dataclass
 class Book:
-    """The open Signals of some systems, by system and Symbol; and what was closed by hand, by id."""
+    """The open Signals of some systems, by system and Symbol; those that closed in the week played last; and what was
+    closed by hand, by id."""
 
     open: dict[Key, Signal] = field(default_factory=dict)
+    ended: list[Signal] = field(default_factory=list)
     closings: dict[str, Closing] = field(default_factory=dict)
 
     @staticmethod
     def of(signals: Sequence[Signal], closings: Sequence[Closing] = ()) -> Book:
         """From what is stored."""
-        return Book({each.key: each for each in signals if each.is_open}, {each.signal_id: each for each in closings})
+        return Book(
+            {each.key: each for each in signals if each.is_open},
+            [each for each in signals if each.state == "closed"],
+            {each.signal_id: each for each in closings},
+        )
+
+    def end(self, signal: Signal) -> None:
+        """It is open no more."""
+        del self.open[signal.key]
+        if signal.state == "closed":
+            self.ended.append(signal)
+
+    def room(self, system: System, on: date) -> Room:
+        """What the system may still take on a Session."""
+        self.ended = [each for each in self.ended if each.closed_on is not None and each.closed_on >= week_of(on)]
+        held = (signal for key, signal in self.open.items() if key[0] == system.name)
+        return Room(system.rules, on, held, [each for each in self.ended if each.system == system.name])
 
 
 class MarketDays(NamedTuple):
@@ -104,18 +123,19 @@ def _advanced(trading: Trading, system: str, book: Book, config: SignalsConfig) 
         if step[0].is_open:
             book.open[key] = step[0]
         else:
-            del book.open[key]
+            book.end(step[0])
         if step[0] is not signal:
             yield step
 
 
 def _closed_by_hand(on: date, system: str, book: Book, config: SignalsConfig) -> Iterator[life.Step]:
     """What a person closed when the Session had been played: so it comes last."""
-    for key, signal in [item for item in book.open.items() if item[0][0] == system]:
+    for signal in [each for each in book.open.values() if each.system == system]:
         closing = book.closings.get(signal.id)
         if closing is not None and closing.on == on:
-            del book.open[key]
-            yield life.end_by_hand(signal, on, closing.price, config.costs)
+            step = life.end_by_hand(signal, on, closing.price, config.costs)
+            book.end(step[0])
+            yield step
 
 
 def _next(trading: Trading, column: int, signal: Signal, config: SignalsConfig) -> life.Step:
@@ -138,21 +158,31 @@ def session_index(panel: Panel, on: date) -> int:
 def _armed(
     trading: Trading, system: System, days: MarketDays, book: Book, given: tuple[SignalsConfig, str]
 ) -> Iterator[life.Step]:
-    config, state = given
+    room = book.room(system, trading.on)
+    for bar, signal in sorted(_proposed(trading, system, days, book, given), key=_best_first):
+        step = life.arm(room.sized(signal), bar, given[0].costs)
+        if step[0].is_open:
+            book.open[signal.key] = step[0]
+        yield step
+
+
+def _proposed(
+    trading: Trading, system: System, days: MarketDays, book: Book, given: tuple[SignalsConfig, str]
+) -> Iterator[tuple[Bar, Signal]]:
     day = days.lively if system.is_filtered else days.clean
     for setup in system.find(day):
-        key = (system.name, setup.symbol)
-        if key in book.open:
+        if (system.name, setup.symbol) in book.open:
             continue
         column = trading.panel.columns[setup.symbol]
         proposal = system.propose(setup, day, int(np.searchsorted(day.columns, column)))
         bar = trading.bar(column, trading.on)
-        if proposal is None or bar is None:
-            continue
-        step = life.arm(_signal(system, trading, column, proposal, (config, state)), bar, config.costs)
-        if step[0].is_open:
-            book.open[key] = step[0]
-        yield step
+        if proposal is not None and bar is not None:
+            yield bar, _signal(system, trading, column, proposal, given)
+
+
+def _best_first(proposed: tuple[Bar, Signal]) -> tuple[int, float, Symbol]:
+    signal = proposed[1]
+    return GRADES.index(signal.grade), -signal.score, signal.symbol
 
 
 def _signal(

@@ -16,11 +16,9 @@ from ralph.config import CostRules
 from ralph.market.panel import Panel
 from ralph.signals.chance import Chance, draw, field_of, judge
 from ralph.signals.history import session_index
-from ralph.signals.signal import Signal
+from ralph.signals.signal import GRADES, Signal
 
 Split = Literal["grade", "year", "sector", "gate"]
-
-GRADES = ("S", "A", "B", "C")
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +133,7 @@ def group_of(split: Split) -> Callable[[Signal], str]:
 
 def calibrate(signals: Sequence[Signal]) -> Calibration:
     """Means by grade, of grades that have any; whether they are in order is None for fewer than two grades."""
-    means = {}
+    means: dict[str, float] = {}
     for name in GRADES:
         own = [
             each.outcome.r

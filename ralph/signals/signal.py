@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -12,6 +12,7 @@ from ralph.market.symbol import Symbol
 from ralph.scanners.component import Component
 
 Grade = Literal["S", "A", "B", "C"]
+GRADES: tuple[Grade, ...] = get_args(Grade)  # the best first
 State = Literal["armed", "triggered", "closed", "expired"]
 Entry = Literal["stop", "open", "close"]
 Opening = Literal["setup", "entry"]

@@ -1,4 +1,4 @@
-"""Flows and index closes of a workspace: read from Postgres once for each version of them, then memory-mapped.
+"""What stands beside the bars of a workspace, read from Postgres once for each version of it, then memory-mapped.
 
 folder/beside/    one .npy a column, the mark of `settling`, and manifest.json, written last; the Panel cache's lock is
                   held meanwhile
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,16 @@ from asyncpg import Connection
 from numpy.typing import NDArray
 
 from ralph.errors import Misconfigured
-from ralph.market.beside import FLOW_FIELDS, Beside
+from ralph.market.beside import FLOW_FIELDS, Beside, Line
 from ralph.market.symbol import Symbol
 from ralph.store.settling import is_believable, mark_written, settle
 from ralph.store.wire import fetch_columns
 
 FOLDER = "beside"
-_FORMAT = 2
+_FORMAT = 3
 _MANIFEST = "manifest.json"
 _NONE = "0"
+_INDEX, _MARKET = "index", "market"
 _SYMBOLS_AT_ONCE = 256  # of ten years each: 50 MB of raw rows
 _TIMEOUT_S = 600.0
 
@@ -51,12 +52,24 @@ _FLOWS = """
 _INDICES = """
     SELECT i.code,
            array_agg(b.session_on - DATE '1970-01-01' ORDER BY b.session_on) AS days,
-           array_agg(b.close ORDER BY b.session_on)                          AS closes
+           array_agg(b.close ORDER BY b.session_on)                          AS numbers
       FROM index_bars b
       JOIN indices i ON i.id = b.index_id
       JOIN workspaces w ON w.id = i.workspace_id
      WHERE w.name = $1
   GROUP BY i.code
+"""
+
+
+_MARKETS = """
+    SELECT k.code,
+           array_agg(r.session_on - DATE '1970-01-01' ORDER BY r.session_on) AS days,
+           array_agg(r.foreign_value ORDER BY r.session_on)                  AS numbers
+      FROM market_flows_daily r
+      JOIN markets k ON k.id = r.market_id
+      JOIN workspaces w ON w.id = k.workspace_id
+     WHERE w.name = $1
+  GROUP BY k.code
 """
 
 
@@ -72,6 +85,7 @@ class _Manifest(msgspec.Struct, frozen=True):
     about: BesideVersion
     codes: tuple[Symbol, ...]
     indices: tuple[str, ...]
+    markets: tuple[str, ...]
     sizes: dict[str, int]
 
 
@@ -89,11 +103,11 @@ def open_beside(home: Path, about: BesideVersion) -> Beside | None:
         arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in manifest.sizes}
     except (OSError, ValueError):
         return None
-    return _of_arrays(manifest.codes, manifest.indices, arrays)
+    return _of_arrays(manifest, arrays)
 
 
 async def load_beside(connection: Connection, workspace: str, home: Path, about: BesideVersion) -> Beside:
-    """The flows and index closes of a workspace, cached for the next time. The caller holds the cache's lock, and a
+    """What stands beside the bars of a workspace, cached for the next time. The caller holds the cache's lock, and a
     snapshot in which they have this version."""
     cached = await asyncio.to_thread(open_beside, home, about)
     if cached is not None:
@@ -105,15 +119,21 @@ async def load_beside(connection: Connection, workspace: str, home: Path, about:
     for begin in range(0, ids.size, _SYMBOLS_AT_ONCE):
         part = ids[begin : begin + _SYMBOLS_AT_ONCE].tolist()
         parts.append(await fetch_columns(connection, _FLOWS, part, kinds=kinds))
-    rows = await connection.fetch(_INDICES, workspace, timeout=_TIMEOUT_S)
-    closes = {
+    lines = {
+        kind: _lines(await connection.fetch(query, workspace, timeout=_TIMEOUT_S))
+        for kind, query in ((_INDEX, _INDICES), (_MARKET, _MARKETS))
+    }
+    return await asyncio.to_thread(_join_and_write, home, about, keys, parts, lines)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, Line]:
+    return {
         row["code"]: (
             np.array(row["days"], dtype=np.int64).astype("datetime64[D]"),
-            np.array(row["closes"], dtype=np.float64),
+            np.array(row["numbers"], dtype=np.float64),
         )
         for row in rows
     }
-    return await asyncio.to_thread(_join_and_write, home, about, keys, parts, closes)
 
 
 def _join_and_write(
@@ -121,21 +141,23 @@ def _join_and_write(
     about: BesideVersion,
     keys: list[Mapping[str, Any]],
     parts: list[dict[str, NDArray[Any]]],
-    closes: Mapping[str, tuple[NDArray[np.datetime64], NDArray[np.float64]]],
+    lines: Mapping[str, Mapping[str, Line]],
 ) -> Beside:
     arrays: dict[str, NDArray[Any]] = {}
     if parts:
         ids = np.array([row["id"] for row in keys], dtype=np.int64)
         arrays = {name: np.concatenate([part[name] for part in parts]) for name in ("symbol", "day", *FLOW_FIELDS)}
         arrays["symbol"] = np.searchsorted(ids, arrays["symbol"]).astype(np.int32)
-    for number, (day, close) in enumerate(closes.values()):
-        arrays[f"index{number}_day"], arrays[f"index{number}_close"] = day, close
-    codes, indices = tuple(Symbol(row["code"]) for row in keys), tuple(closes)
+    for kind, of_kind in lines.items():
+        for number, (day, numbers) in enumerate(of_kind.values()):
+            arrays[f"{kind}{number}_day"], arrays[f"{kind}{number}"] = day, numbers
+    codes = tuple(Symbol(row["code"]) for row in keys)
     try:
         draft = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
         sizes = {name: _write(draft / f"{name}.npy", array) for name, array in arrays.items()}
         mark_written(draft)
-        (draft / _MANIFEST).write_bytes(msgspec.json.encode(_Manifest(_FORMAT, about, codes, indices, sizes)))
+        manifest = _Manifest(_FORMAT, about, codes, tuple(lines[_INDEX]), tuple(lines[_MARKET]), sizes)
+        (draft / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
         shutil.rmtree(home / FOLDER, ignore_errors=True)  # whoever has it mapped keeps it
         draft.rename(home / FOLDER)
         settle(home / FOLDER)
@@ -156,11 +178,12 @@ def _write(path: Path, array: NDArray[Any]) -> int:
         return file.tell()
 
 
-def _of_arrays(codes: tuple[Symbol, ...], indices: tuple[str, ...], arrays: Mapping[str, NDArray[Any]]) -> Beside:
-    closes = {
-        name: (arrays[f"index{number}_day"], arrays[f"index{number}_close"]) for number, name in enumerate(indices)
-    }
-    if not codes:
-        return Beside(indices=closes)
+def _of_arrays(manifest: _Manifest, arrays: Mapping[str, NDArray[Any]]) -> Beside:
+    def lines(kind: str, names: Sequence[str]) -> dict[str, Line]:
+        return {name: (arrays[f"{kind}{at}_day"], arrays[f"{kind}{at}"]) for at, name in enumerate(names)}
+
+    indices, markets = lines(_INDEX, manifest.indices), lines(_MARKET, manifest.markets)
+    if not manifest.codes:
+        return Beside(indices=indices, markets=markets)
     flows = {name: arrays[name] for name in FLOW_FIELDS}
-    return Beside(codes, arrays["symbol"], arrays["day"], flows, closes)
+    return Beside(manifest.codes, arrays["symbol"], arrays["day"], flows, indices, markets)

@@ -120,10 +120,7 @@ async def import_dated(
 
 
 async def _announce(connection: asyncpg.Connection, place: Workspace, kind: DatedKind, since: date | None) -> int:
-    """Says that data changed: shares are a part of the Panel, flows and index bars stand beside it, and nothing that is
-    cached holds the flows of whole markets."""
-    if kind == "market-flows":
-        return place.data_version
+    """Says that data changed: shares are a part of the Panel, flows and index bars stand beside it."""
     if kind == "shares":
         return await touch_workspace(connection, place, since)
     return await touch_beside(connection, place)

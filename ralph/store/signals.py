@@ -115,7 +115,9 @@ _OPEN = """
     SELECT g.content
       FROM signals g
       JOIN workspaces w ON w.id = g.workspace_id
-     WHERE w.name = $1 AND g.state IN ('armed', 'triggered') AND g.system = ANY($2::text[])
+     WHERE w.name = $1
+       AND g.system = ANY($2::text[])
+       AND (g.state IN ('armed', 'triggered') OR g.state = 'closed' AND g.closed_on >= $3)
 """
 
 _CLOSINGS = """
@@ -200,9 +202,11 @@ async def forget(connection: asyncpg.Connection, workspace: str, systems: Sequen
             await connection.execute(statement, workspace, list(systems))
 
 
-async def open_signals(connection: asyncpg.Connection, workspace: str, systems: Sequence[str]) -> list[Signal]:
-    """Those that bars can still change."""
-    return [_signal(row) for row in await connection.fetch(_OPEN, workspace, list(systems))]
+async def open_signals(
+    connection: asyncpg.Connection, workspace: str, systems: Sequence[str], closed_since: date
+) -> list[Signal]:
+    """Those that bars can still change, and those that were closed since a day."""
+    return [_signal(row) for row in await connection.fetch(_OPEN, workspace, list(systems), closed_since)]
 
 
 async def closings(connection: asyncpg.Connection, workspace: str) -> list[Closing]:
