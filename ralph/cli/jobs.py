@@ -139,7 +139,7 @@ def start_command(kind: str, args: str, key: str | None, priority: int, **option
                 job = await find_job(connection, job_id)
             return job if options["detach"] else await follow(database, job_id)
 
-    _show_end(run(begin()), options["as_json"])
+    show_end(run(begin()), options["as_json"])
 
 
 @jobs_command.command("watch")
@@ -153,7 +153,7 @@ def watch_command(job_id: str, home: Path | None, as_json: bool) -> None:
         async with open_database(settings(home), "jobs") as database:
             return await follow(database, JobId(job_id))
 
-    _show_end(run(watch()), as_json)
+    show_end(run(watch()), as_json)
 
 
 async def follow(database: Database, job_id: JobId) -> Job:
@@ -202,7 +202,7 @@ def _show(job: Job, as_json: bool) -> None:
         print_table(("job", job.id), rows)
 
 
-def _show_end(job: Job, as_json: bool) -> None:
+def show_end(job: Job, as_json: bool) -> None:
     _show(job, as_json)
     if job.state in ENDED:
         succeeded(job)
