@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
-from ralph.config import Config, ScheduleConfig
+from ralph.config import Config
 from ralph.errors import BadParameter, Incomplete, NotReady
 from ralph.jobs import inbox
+from ralph.jobs.demo import DEMO, NAME, beside_bars, simulated_actions
 from ralph.jobs.end_of_day import END_OF_DAY, STEPS, DayReport, EndOfDayArgs
 from ralph.jobs.kind import JobContext, enqueue
 from ralph.market.calendar import PUBLISHED
+from ralph.market.rules import simulated_bars
+from ralph.simulator.market import SEED, simulate_market
+from ralph.simulator.tables import SimulatedMarket
+from ralph.store.action_files import write_actions
 from ralph.store.database import Database
+from ralph.store.dated import import_dated
+from ralph.store.imports import lock_workspace
+from ralph.store.ingest import import_bars
 from ralph.store.leases import Claim, Lease, Settlement, claim, settle
 from ralph.store.screens import make_screen
+from ralph.store.symbols import ensure_symbols
 
 pytestmark = pytest.mark.anyio
 
@@ -83,16 +95,31 @@ async def take_again(database: Database, lease: Lease) -> Lease:
     return again
 
 
+@dataclass(frozen=True)
+class Mortal(JobContext):
+    """A job whose process ends as a step begins, or with its work done and not yet recorded."""
+
+    dies_at: str = ""
+    dies_recording: bool = False
+
+    @asynccontextmanager
+    async def effect(self, checkpoint: object) -> AsyncIterator[asyncpg.Connection]:
+        steps = msgspec.to_builtins(checkpoint)["steps"]
+        if self.dies_recording and steps and steps[-1]["name"] == self.dies_at:
+            raise Killed
+        async with super().effect(checkpoint) as connection:
+            yield connection
+
+
 def silent(phase: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
 async def work(
-    database: Database, home: Path, lease: Lease, progress: Callable[[str, int, int], None] = silent
+    database: Database, home: Path, lease: Lease, progress: Callable[[str, int, int], None] = silent, **fate: Any
 ) -> DayReport:
-    config = Config(home=home, schedule=ScheduleConfig())
-    args = END_OF_DAY.parse(lease.args)
-    done = await END_OF_DAY.run(JobContext(lease, config, database, progress), args)
+    context = Mortal(lease, Config(home=home), database, progress, **fate)
+    done = await END_OF_DAY.run(context, END_OF_DAY.parse(lease.args))
     assert isinstance(done, DayReport)
     return done
 
@@ -152,31 +179,73 @@ async def test_a_delivered_session_becomes_signals_and_hits(database: Database, 
     assert (late.ended, late.steps) == ("no file came late", [])
 
 
-async def test_a_chain_stopped_after_each_step_ends_like_a_clean_one(database: Database, home: Path) -> None:
-    """One job that loses its worker as often as it has steps, beside one that runs through."""
+@pytest.mark.parametrize("dies_recording", [False, True])
+async def test_a_chain_stopped_at_each_step_ends_like_a_clean_one(
+    database: Database, home: Path, dies_recording: bool
+) -> None:
+    """One job that loses its worker as often as it has steps, beside one that runs through. A quality run that was not
+    recorded as a step is made again, and stands beside the other."""
     clean = home / "clean"
     await prepare(database, clean)
     await work(database, clean, await take(database, EndOfDayArgs("main", ON)))
     expected = await everything(database)
-    async with database.acquire() as connection:
-        names = ", ".join(f'"{table}"' for table in expected if table not in ("workspaces", "sources", "bar_storage"))
-        await connection.execute(f"TRUNCATE {names}, jobs RESTART IDENTITY CASCADE")
-        await connection.execute("UPDATE workspaces SET data_version = 0, beside_version = 0")
+    await forget(database, expected)
     await prepare(database, home)
     lease = await take(database, EndOfDayArgs("main", ON))
-    for name, _ in STEPS[1:]:
+    for name, _ in STEPS:
 
-        def kill(phase: str, done: int, total: int, name: str = name) -> None:
-            if phase == name:
+        def die(phase: str, done: int, total: int, name: str = name) -> None:
+            if phase == name and not dies_recording:
                 raise Killed
 
         with pytest.raises(Killed):
-            await work(database, home, lease, kill)
+            await work(database, home, lease, die, dies_at=name, dies_recording=dies_recording)
         lease = await take_again(database, lease)
     report = await work(database, home, lease)
     assert [step.name for step in report.steps] == [name for name, _ in STEPS]
     found = await everything(database)
+    if dies_recording:
+        for table in ("quality_runs", "quality_findings"):
+            found[table] = expected[table]
     assert {name: found[name] for name in expected} == expected
+
+
+async def forget(database: Database, tables: Iterable[str]) -> None:
+    """Empty what a chain fills."""
+    async with database.acquire() as connection:
+        names = ", ".join(f'"{table}"' for table in tables if table not in ("workspaces", "sources", "bar_storage"))
+        await connection.execute(f"TRUNCATE {names}, jobs RESTART IDENTITY CASCADE")
+        await connection.execute("UPDATE workspaces SET data_version = 0, beside_version = 0")
+
+
+async def store(database: Database, market: SimulatedMarket) -> None:
+    """A simulated market as `ralph up` stores it."""
+    async with database.acquire() as connection:
+        async with connection.transaction():
+            place = await lock_workspace(connection, DEMO)
+            await ensure_symbols(connection, place.id, market.listings)
+            await write_actions(connection, place, simulated_actions(market.truth), "simulator")
+        for file in beside_bars(market):
+            await import_dated(connection, DEMO, file)
+        await import_bars(connection, DEMO, simulated_bars(market.bars_raw, NAME), adjusted=False)
+
+
+_DATA = ("symbols", "bars_daily", "corporate_actions", "flows_daily", "index_bars", "market_flows_daily")
+
+
+async def test_the_simulated_market_goes_on_where_it_was(database: Database, home: Path) -> None:
+    """Two Sessions later: the same bars, flows, indices and actions as of a market that was made up to there."""
+    await store(database, simulate_market(SEED, ON, 30))
+    expected = await everything(database)
+    await forget(database, expected)
+    await store(database, simulate_market(SEED, SESSIONS[-3], 28))
+    report = await work(database, home, await take(database, EndOfDayArgs(DEMO, ON)))
+    assert (report.simulated, report.ended) == (True, None)
+    assert msgspec.to_builtins(report.steps[0].about)["sessions"] == 2
+    found = await everything(database)
+    assert {name for name in _DATA if name in found} == set(_DATA)
+    for name in _DATA:
+        assert found[name] == expected[name], name
 
 
 async def test_below_the_coverage_it_stops_and_says_so(database: Database, home: Path) -> None:
