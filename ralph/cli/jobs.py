@@ -83,7 +83,7 @@ def _list(wanted: JobFilter, home: Path | None, as_json: bool, page: dict[str, A
 @json_option
 def show_command(job_id: str, home: Path | None, as_json: bool) -> None:
     """Show one job with its arguments, and its result or error."""
-    _show(run(_with_connection(home, lambda connection: find_job(connection, job_id))), as_json)
+    show_job(run(_with_connection(home, lambda connection: find_job(connection, job_id))), as_json)
 
 
 @jobs_command.command("cancel")
@@ -92,7 +92,7 @@ def show_command(job_id: str, home: Path | None, as_json: bool) -> None:
 @json_option
 def cancel_command(job_id: str, home: Path | None, as_json: bool) -> None:
     """Ask a job to end."""
-    _show(run(_with_connection(home, lambda connection: cancel_job(connection, job_id))), as_json)
+    show_job(run(_with_connection(home, lambda connection: cancel_job(connection, job_id))), as_json)
 
 
 @jobs_command.command("retry")
@@ -101,7 +101,7 @@ def cancel_command(job_id: str, home: Path | None, as_json: bool) -> None:
 @json_option
 def retry_command(job_id: str, home: Path | None, as_json: bool) -> None:
     """Try a job again that failed, was cancelled or is dead."""
-    _show(run(_with_connection(home, lambda connection: retry_job(connection, job_id))), as_json)
+    show_job(run(_with_connection(home, lambda connection: retry_job(connection, job_id))), as_json)
 
 
 @jobs_command.command("kinds")
@@ -194,7 +194,7 @@ async def _with_connection(home: Path | None, ask: Callable[[asyncpg.Connection]
         return await ask(connection)
 
 
-def _show(job: Job, as_json: bool) -> None:
+def show_job(job: Job, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
@@ -203,7 +203,7 @@ def _show(job: Job, as_json: bool) -> None:
 
 
 def show_end(job: Job, as_json: bool) -> None:
-    _show(job, as_json)
+    show_job(job, as_json)
     if job.state in ENDED:
         succeeded(job)
 
