@@ -17,7 +17,7 @@ from ralph.embedded.home import Home
 from ralph.embedded.servers import SERVING
 from ralph.errors import BadFile, BadParameter, BadRequest, NotAllowed, NotFound, RalphError, TooLarge, Unavailable
 from ralph.jobs.chores import IMPORT, INBOX, ImportArgs
-from ralph.jobs.imports import FileImport
+from ralph.jobs.imports import ENDINGS, FileImport
 from ralph.jobs.kind import enqueue
 from ralph.store.database import Database
 from ralph.store.imports import ImportReport
@@ -34,22 +34,22 @@ def goes_as_job(config: Config, files: Sequence[Path], order: FileImport, *, det
     """Whether the running server can do it. Unavailable where it must, and cannot."""
     holder = Home(config.home).holder()
     is_served = holder is not None and holder.purpose in SERVING and config.jobs.embedded
-    can = (
-        is_served and not order.dry_run and len(files) <= FILES_MAX and len({each.name for each in files}) == len(files)
-    )
+    can = is_served and not order.dry_run and _are_plain(files)
     if detach and not can:
         raise Unavailable(
-            f"--detach needs a running `ralph up`, and at most {FILES_MAX} files with names of their own, to be stored",
+            f"--detach needs a running `ralph up`, and at most {FILES_MAX} files that are there, with names of their own",
             field="detach",
         )
     return can
 
 
+def _are_plain(files: Sequence[Path]) -> bool:
+    names = {path.name.lower() for path in files if path.is_file() and path.name.lower().endswith(ENDINGS)}
+    return len(names) == len(files) <= FILES_MAX
+
+
 async def ask_import(database: Database, config: Config, files: Sequence[Path], order: FileImport) -> Job:
     """A job for these files, which are copied to where it finds them."""
-    for path in files:
-        if not path.is_file():
-            raise BadFile(f"cannot read {path}: it is no file", field="files")
     place = config.home / INBOX / secrets.token_hex(16)
     await asyncio.to_thread(_copy, files, place)
     args = ImportArgs(

@@ -21,6 +21,7 @@ from ralph.store.imports import ImportReport, find_import, list_imports, load_re
 from ralph.store.ledger import Job
 
 REJECTS_SHOWN = 10
+Told = list[tuple[Path, ImportReport | BadRequest]]
 _COUNTS = ("rows_read", "stored", "updated", "unchanged", "flagged", "rejected")
 
 
@@ -185,7 +186,7 @@ def _import(kind: ImportKind, paths: tuple[Path, ...], *, adjusted: bool, **opti
         options.get("timezone") or "Asia/Seoul",
         options.get("unit"),
     )
-    told: list[tuple[Path, ImportReport | BadRequest]] = []
+    told: Told = []
     try:
         job = run(_import_all(options, files, order, told))
     finally:
@@ -203,7 +204,7 @@ def _import(kind: ImportKind, paths: tuple[Path, ...], *, adjusted: bool, **opti
         raise RalphError("no row could be stored; the report says why")
 
 
-def _print_summary(told: Sequence[tuple[Path, ImportReport | BadRequest]]) -> None:
+def _print_summary(told: Told) -> None:
     reports = [outcome for _, outcome in told if isinstance(outcome, ImportReport)]
     counts = ", ".join(f"{sum(getattr(report, name) for report in reports):,} {name}" for name in _COUNTS[1:])
     click.echo(f"{len(told):,} files, {len(told) - len(reports):,} of them could not be read: {counts}")
@@ -218,12 +219,7 @@ def _pair(text: str) -> tuple[str, str]:
     return field, column
 
 
-async def _import_all(
-    options: dict[str, Any],
-    files: Sequence[Path],
-    order: FileImport,
-    told: list[tuple[Path, ImportReport | BadRequest]],
-) -> Job | None:
+async def _import_all(options: dict[str, Any], files: Sequence[Path], order: FileImport, told: Told) -> Job | None:
     """One transaction a file: what is reported is stored, whatever happens to the next. A job that nobody waits for."""
     config = settings(options["home"])
     async with open_database(config, "import") as database:
@@ -241,13 +237,7 @@ async def _import_all(
     return None
 
 
-def _tell(
-    told: list[tuple[Path, ImportReport | BadRequest]],
-    path: Path,
-    outcome: ImportReport | BadRequest,
-    options: dict[str, Any],
-    count: int,
-) -> None:
+def _tell(told: Told, path: Path, outcome: ImportReport | BadRequest, options: dict[str, Any], count: int) -> None:
     told.append((path, outcome))
     if isinstance(outcome, ImportReport):
         if not options["as_json"]:

@@ -32,6 +32,7 @@ from ralph.store.ledger import (
 )
 
 LOOK_S = 0.3
+STEP_SHOWN = 200  # characters of what a step did; --json has all of it
 NOBODY_S = 5.0  # after waiting for so long, whether anybody works at all is in question
 
 
@@ -200,6 +201,8 @@ def show_job(job: Job, as_json: bool) -> None:
     else:
         rows = [(name, value) for name, value in _lines(job) if value not in (None, "")]
         print_table(("job", job.id), rows)
+        if steps := _steps(job):
+            print_table(("step", "took s", "what it did"), steps, right=(1,))
 
 
 def show_end(job: Job, as_json: bool) -> None:
@@ -220,8 +223,19 @@ def _lines(job: Job) -> list[tuple[str, Any]]:
         ("asked for", job.created_at),
         ("started", job.started_at),
         ("finished", job.finished_at),
-        ("result", None if job.result is None else json.dumps(job.result, ensure_ascii=False)),
+        ("result", None if job.result is None or _steps(job) else json.dumps(job.result, ensure_ascii=False)),
         ("error", _why(job)),
+    ]
+
+
+def _steps(job: Job) -> list[tuple[str, str, str]]:
+    """The steps of a job that reports in steps."""
+    import json
+
+    steps = job.result.get("steps", []) if isinstance(job.result, dict) else []
+    return [
+        (step["name"], number(step["took_s"]), json.dumps(step["about"], ensure_ascii=False)[:STEP_SHOWN])
+        for step in steps
     ]
 
 

@@ -76,6 +76,7 @@ async def _import(context: JobContext, args: ImportArgs) -> Any:
         timezone=args.timezone,
         unit=args.unit,
     )
+    report: Any
     if context.checkpoint is None and not await asyncio.to_thread(path.is_dir):
         report = await import_file(context.database, order, context.progress)
         async with context.effect(report):

@@ -71,8 +71,10 @@ class _Reached(msgspec.Struct):
     steps: list[StepDone] = []
 
 
-class _Ended(Exception):  # no error: there is nothing more to do
-    """There is nothing to do for the steps that follow."""
+class _Nothing(msgspec.Struct):
+    """There is nothing to do for the steps that follow, and why."""
+
+    why: str
 
 
 @dataclass
@@ -119,10 +121,9 @@ async def _run(context: JobContext, args: EndOfDayArgs) -> DayReport:
         name, step = STEPS[index]
         context.progress(name, index, len(STEPS))
         started = time.monotonic()
-        try:
-            about = await step(chain)
-        except _Ended as ended:
-            return chain.report(str(ended))
+        about = await step(chain)
+        if isinstance(about, _Nothing):
+            return chain.report(about.why)
         reached.steps.append(StepDone(name, round(time.monotonic() - started, 3), about))
         async with context.effect(reached):
             pass
@@ -155,12 +156,12 @@ async def _bars(chain: _Chain) -> Any:
     if reached.simulated:
         done = await extend_demo(context.database, reached.on, reached.since_run, context.progress)
         if done is None:
-            raise _Ended(NO_SOURCE)
+            return _Nothing(NO_SOURCE)
         return done
     box = deliveries(context.config.home)
     files = await import_deliveries(context, chain.workspace, FOLDERS, reached.since_run)
     if chain.args.corrections and not files:
-        raise _Ended(NO_NEWS)
+        return _Nothing(NO_NEWS)
     async with context.database.acquire() as connection:
         found = await connection.fetchrow(_NEWEST, chain.workspace, reached.on)
     if not found["bars"]:
@@ -171,7 +172,7 @@ async def _bars(chain: _Chain) -> Any:
                 field="on",
             )
         if found["newest"] is None:
-            raise _Ended(NO_SOURCE)
+            return _Nothing(NO_SOURCE)
         reached.on = found["newest"]  # a history without a source: its newest Session is what there is
     return {"files": files, "on": reached.on}
 

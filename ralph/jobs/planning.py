@@ -64,8 +64,7 @@ def _built_in(config: Config) -> list[Planned]:
     planned = [
         _planned(
             "symbol-master",
-            "Import delivered lists of symbols",
-            "전달된 종목 목록 가져오기",
+            ("Import delivered lists of symbols", "전달된 종목 목록 가져오기"),
             times.symbol_master,
             DELIVERIES,
             lambda on, _: DeliveriesArgs(MAIN, ("symbols",)),
@@ -73,8 +72,7 @@ def _built_in(config: Config) -> list[Planned]:
         ),
         _planned(
             "end-of-day",
-            "End of the day, from delivered files",
-            "장 마감 처리 (전달된 파일)",
+            ("End of the day, from delivered files", "장 마감 처리 (전달된 파일)"),
             times.end_of_day,
             END_OF_DAY,
             lambda on, _: EndOfDayArgs(MAIN, on),
@@ -82,8 +80,7 @@ def _built_in(config: Config) -> list[Planned]:
         ),
         _planned(
             "end-of-day-demo",
-            "End of the day of the simulated market",
-            "모의 시장 마감 처리",
+            ("End of the day of the simulated market", "모의 시장 마감 처리"),
             times.end_of_day if config.demo else OFF,
             END_OF_DAY,
             lambda on, _: EndOfDayArgs(DEMO, on),
@@ -91,8 +88,7 @@ def _built_in(config: Config) -> list[Planned]:
         ),
         _planned(
             "corrections",
-            "Files that came late",
-            "늦게 온 파일 반영",
+            ("Files that came late", "늦게 온 파일 반영"),
             times.corrections,
             END_OF_DAY,
             lambda on, _: EndOfDayArgs(MAIN, on, corrections=True),
@@ -100,8 +96,7 @@ def _built_in(config: Config) -> list[Planned]:
         ),
         _planned(
             "retention",
-            "Remove or count what is older than its limit",
-            "보관 기간이 지난 자료 정리",
+            ("Remove or count what is older than its limit", "보관 기간이 지난 자료 정리"),
             times.retention,
             RETENTION,
             lambda on, _: RetentionArgs(apply=config.retention.scheduled),
@@ -112,7 +107,7 @@ def _built_in(config: Config) -> list[Planned]:
 
 
 def _planned(
-    name: str, en: str, ko: str, text: str, kind: JobKind[Any], arguments: Arguments, workspace: str | None
+    name: str, titles: tuple[str, str], text: str, kind: JobKind[Any], arguments: Arguments, workspace: str | None
 ) -> Planned | None:
     if text.strip().lower() == OFF:
         return None
@@ -122,7 +117,7 @@ def _planned(
     except BadParameter as error:
         accepted = f"{ACCEPTED}, or {OFF}"
         raise Misconfigured(f"{setting}: {error.message}", field=setting, accepted=accepted) from error
-    return Planned(name, en, ko, str(when), when, kind, arguments, workspace, on_sessions=workspace is not None)
+    return Planned(name, *titles, str(when), when, kind, arguments, workspace, on_sessions=workspace is not None)
 
 
 def _of_screen(screen: ScheduledScreen) -> Planned | None:
