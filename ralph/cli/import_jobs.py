@@ -37,7 +37,7 @@ def goes_as_job(config: Config, files: Sequence[Path], order: FileImport, *, det
     can = is_served and not order.dry_run and _are_plain(files)
     if detach and not can:
         raise Unavailable(
-            f"--detach needs a running `ralph up`, and at most {FILES_MAX} files that are there, with names of their own",
+            f"--detach needs a running `ralph up`, and at most {FILES_MAX} files that exist, each with another name",
             field="detach",
         )
     return can
