@@ -28,8 +28,10 @@ from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import Misconfigured, RalphError
 from ralph.jobs.demo import fill_demo
 from ralph.jobs.scanning import Scanning
+from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.screening import Screening
 from ralph.jobs.signalling import Signalling
+from ralph.jobs.warming import Warming
 from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
 from ralph.market.panel import Panel
@@ -145,6 +147,7 @@ class Application:
         self._signalling = Signalling(self._database, self._markets, self._screening, self._kernels, config.signals)
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
+        self._scheduler = Scheduler(self._database, self._calendar, config)
         self._streams = Streams()
         self._worker: Worker | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -162,6 +165,7 @@ class Application:
             screening=self._screening,
             scanning=self._scanning,
             signalling=self._signalling,
+            scheduler=self._scheduler,
             kernels=self._kernels,
             metrics=self._metrics,
             calendar=self._calendar,
@@ -218,9 +222,12 @@ class Application:
         self._say(f"✓ market in memory: {self._describe_panel()}")
         self._spawn(self._markets.follow(), http)
         self._spawn(self._probe(), http)
+        self._spawn(Warming(self._database, self._markets, self._scanning).follow(), http)
         if self._config.jobs.embedded:
             watcher = MeteredWatcher(self._metrics, lambda detail: self._note("jobs", detail))
-            means = Means(self._config, self._database, database_url, redis_url, watcher=watcher)
+            means = Means(
+                self._config, self._database, database_url, redis_url, watcher=watcher, scheduler=self._scheduler
+            )
             self._worker = Worker(means)
             self._spawn(self._worker.run(), http)
         with _timed() as took:
@@ -318,7 +325,9 @@ async def work(config: Config, addresses: Addresses, queues: Sequence[QueueName]
     try:
         async with database.acquire() as connection:
             await migrate(connection)
-        worker = Worker(Means(config, database, addresses.database_url, addresses.redis_url, queues=queues))
+        scheduler = Scheduler(database, Home(config.home).calendar(), config)
+        urls = (addresses.database_url, addresses.redis_url)
+        worker = Worker(Means(config, database, *urls, queues=queues, scheduler=scheduler))
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, worker.stop_picking)

@@ -59,11 +59,15 @@ class QualityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long things are kept; 0 is for ever, as daily bars are unless a limit is set. `ralph retention` removes, and
-    asks for the count before it touches daily bars."""
+    asks for the count before it touches daily bars. scheduled: the schedule removes, too, what is no daily bar; without
+    it, its runs only say what they would remove."""
 
     bars_years: int = 0
     minute_bars_days: int = 730
     import_runs_days: int = 365
+    screen_runs_days: int = 30
+    jobs_days: int = 180
+    scheduled: bool = False
 
 
 class AdjustmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,6 +189,16 @@ class JobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_s: float = 8.0
 
 
+class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When things run by themselves: minutes after the close, cron's five fields in Seoul's time, or `off`. The symbol
+    master and corrections on Sessions only."""
+
+    symbol_master: str = "0 8 * * *"
+    end_of_day: str = "30 minutes after the close"
+    corrections: str = "10 20 * * *"
+    retention: str = "30 4 * * *"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -204,6 +218,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adjustment: AdjustmentConfig = AdjustmentConfig()
     signals: SignalsConfig = SignalsConfig()
     jobs: JobsConfig = JobsConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
 
 
 @dataclass(frozen=True)
@@ -361,6 +376,8 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "retention.bars_years": (0 <= config.retention.bars_years <= 200, "0 (for ever) to 200"),
         "retention.minute_bars_days": (0 <= config.retention.minute_bars_days <= 36_500, "0 (for ever) to 36500"),
         "retention.import_runs_days": (0 <= config.retention.import_runs_days <= 36_500, "0 (for ever) to 36500"),
+        "retention.screen_runs_days": (0 <= config.retention.screen_runs_days <= 36_500, "0 (for ever) to 36500"),
+        "retention.jobs_days": (0 <= config.retention.jobs_days <= 36_500, "0 (for ever) to 36500"),
         "jobs.fast_at_once": (1 <= config.jobs.fast_at_once <= 1_000, "1 to 1000"),
         "jobs.long_at_once": (1 <= config.jobs.long_at_once <= 100, "1 to 100"),
         "jobs.lease_s": (0.2 <= config.jobs.lease_s <= 3_600, "0.2 to 3600 seconds"),

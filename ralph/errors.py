@@ -7,6 +7,7 @@ RalphError
 │   ├── BadFile           a file that cannot be read to its end
 │   ├── NotAllowed        a missing or wrong key, host or permission    401/403, exit 5
 │   ├── TooLarge          a body or result over its limit
+│   ├── Incomplete        work that stopped short of its end, with a report of how far it came
 │   ├── Departed          the client left before its answer was ready   499
 │   └── NotFound          nothing by that name
 │       ├── UnknownSymbol
@@ -77,6 +78,17 @@ class NotAllowed(BadRequest):
 class TooLarge(BadRequest):
     code = "TOO_LARGE"
     status = 413
+
+
+class Incomplete(BadRequest):
+    """`report`: what was reached, as JSON can hold it."""
+
+    code = "INCOMPLETE"
+    status = 409
+
+    def __init__(self, message: str, *, report: object, field: str | None = None, accepted: str | None = None) -> None:
+        super().__init__(message, field=field, accepted=accepted)
+        self.report = report
 
 
 class Departed(BadRequest):

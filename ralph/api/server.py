@@ -25,6 +25,7 @@ from ralph.api import (
     quality,
     saved_screens,
     scans,
+    schedule,
     screen_runs,
     screens,
     signals,
@@ -37,6 +38,7 @@ from ralph.api.problems import HANDLERS
 from ralph.api.streams import Streams
 from ralph.config import Config
 from ralph.jobs.scanning import Scanning
+from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.screening import Screening
 from ralph.jobs.signalling import Signalling
 from ralph.market.calendar import Calendar
@@ -59,6 +61,7 @@ class Parts:
     screening: Screening
     scanning: Scanning
     signalling: Signalling
+    scheduler: Scheduler
     kernels: Executor
     metrics: Metrics
     calendar: Calendar
@@ -70,7 +73,7 @@ class Parts:
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     files = [imports.router, exports.router, adjustments.router]
-    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
+    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router, schedule.router]
     asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
     routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
@@ -103,6 +106,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "screening": parts.screening,
         "scanning": parts.scanning,
         "signalling": parts.signalling,
+        "scheduler": parts.scheduler,
         "kernels": parts.kernels,
         "metrics": parts.metrics,
         "calendar": parts.calendar,

@@ -31,6 +31,7 @@ COMMANDS = {
     "indicators": ("indicators", "List the indicators with their parameters and outputs."),
     "quality": ("quality", "Look at all bars and say what is wrong with them; coverage and holes."),
     "jobs": ("jobs", "Long work: list it, begin it, watch it, cancel it, try it again."),
+    "schedule": ("schedule", "What runs by itself: when, what will come, run it now, pause it."),
     "worker": ("worker", "Work on jobs beside the server, or on another machine."),
     "retention": ("retention", "Show what is older than its limit, and remove it."),
     "doctor": ("system", "Check this machine and this home, and say what to mend."),

@@ -11,13 +11,17 @@ from typing import Any
 
 import click
 
+from ralph.cli.import_jobs import ask_import, goes_as_job, outcomes
+from ralph.cli.jobs import show_job
 from ralph.cli.options import Day, home_option, json_option, one_of, open_database, run, settings
 from ralph.cli.output import ProgressBar, print_json, print_table
 from ralph.errors import BadParameter, BadRequest, RalphError
-from ralph.jobs.imports import FileImport, ImportKind, find_files, try_file
+from ralph.jobs.imports import FileImport, ImportKind, find_files, told_of, try_file
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
+from ralph.store.ledger import Job
 
 REJECTS_SHOWN = 10
+Told = list[tuple[Path, ImportReport | BadRequest]]
 _COUNTS = ("rows_read", "stored", "updated", "unchanged", "flagged", "rejected")
 
 
@@ -31,6 +35,7 @@ def _file_options(command: Any) -> Any:
         click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path)),
         click.option("--column", "columns", multiple=True, metavar="FIELD=NAME", help="Use the column NAME for FIELD."),
         click.option("--dry-run", is_flag=True, help="Report what would happen, store nothing."),
+        click.option("--detach", is_flag=True, help="Leave it to the running server, and do not wait."),
         click.option("--workspace", default="main", show_default=True, help="Where to store."),
         home_option,
         json_option,
@@ -181,12 +186,15 @@ def _import(kind: ImportKind, paths: tuple[Path, ...], *, adjusted: bool, **opti
         options.get("timezone") or "Asia/Seoul",
         options.get("unit"),
     )
-    told: list[tuple[Path, ImportReport | BadRequest]] = []
+    told: Told = []
     try:
-        run(_import_all(options["home"], files, order, told, quiet=options["as_json"]))
+        job = run(_import_all(options, files, order, told))
     finally:
-        if options["as_json"]:
-            print_json([_told(path, outcome) for path, outcome in told])
+        if options["as_json"] and told:
+            print_json([told_of(path, outcome) for path, outcome in told])
+    if job is not None:
+        show_job(job, options["as_json"])
+        return
     if len(told) > 1 and not options["as_json"]:
         _print_summary(told)
     reports = [outcome for _, outcome in told if isinstance(outcome, ImportReport)]
@@ -196,14 +204,7 @@ def _import(kind: ImportKind, paths: tuple[Path, ...], *, adjusted: bool, **opti
         raise RalphError("no row could be stored; the report says why")
 
 
-def _told(path: Path, outcome: ImportReport | BadRequest) -> ImportReport | dict[str, Any]:
-    if isinstance(outcome, ImportReport):
-        return outcome
-    error = {"code": outcome.code, "message": outcome.message, "field": outcome.field, "accepted": outcome.accepted}
-    return {"file_name": path.name, "error": error}
-
-
-def _print_summary(told: Sequence[tuple[Path, ImportReport | BadRequest]]) -> None:
+def _print_summary(told: Told) -> None:
     reports = [outcome for _, outcome in told if isinstance(outcome, ImportReport)]
     counts = ", ".join(f"{sum(getattr(report, name) for report in reports):,} {name}" for name in _COUNTS[1:])
     click.echo(f"{len(told):,} files, {len(told) - len(reports):,} of them could not be read: {counts}")
@@ -218,24 +219,31 @@ def _pair(text: str) -> tuple[str, str]:
     return field, column
 
 
-async def _import_all(
-    home: Path | None,
-    files: Sequence[Path],
-    order: FileImport,
-    told: list[tuple[Path, ImportReport | BadRequest]],
-    quiet: bool,
-) -> None:
-    """One transaction a file: what is reported is stored, whatever happens to the next."""
-    async with open_database(settings(home), "import") as database:
+async def _import_all(options: dict[str, Any], files: Sequence[Path], order: FileImport, told: Told) -> Job | None:
+    """One transaction a file: what is reported is stored, whatever happens to the next. A job that nobody waits for."""
+    config = settings(options["home"])
+    async with open_database(config, "import") as database:
+        if goes_as_job(config, files, order, detach=options["detach"]):
+            job = await ask_import(database, config, files, order)
+            if options["detach"]:
+                return job
+            for path, outcome in zip(files, await outcomes(database, job.id, files), strict=True):
+                _tell(told, path, outcome, options, len(files))
+            return None
         for path in files:
             with closing(ProgressBar(path.name)) as bar:
                 outcome = await try_file(database, replace(order, path=path), bar)
-            told.append((path, outcome))
-            if isinstance(outcome, ImportReport):
-                if not quiet:
-                    _print_report(outcome)
-            elif len(files) > 1:
-                click.echo(f"ralph: {outcome.message}", err=True)
+            _tell(told, path, outcome, options, len(files))
+    return None
+
+
+def _tell(told: Told, path: Path, outcome: ImportReport | BadRequest, options: dict[str, Any], count: int) -> None:
+    told.append((path, outcome))
+    if isinstance(outcome, ImportReport):
+        if not options["as_json"]:
+            _print_report(outcome)
+    elif count > 1:
+        click.echo(f"ralph: {outcome.message}", err=True)
 
 
 def _print_report(report: ImportReport) -> None:

@@ -32,6 +32,7 @@ from ralph.store.ledger import (
 )
 
 LOOK_S = 0.3
+STEP_SHOWN = 200  # characters of what a step did; --json has all of it
 NOBODY_S = 5.0  # after waiting for so long, whether anybody works at all is in question
 
 
@@ -83,7 +84,7 @@ def _list(wanted: JobFilter, home: Path | None, as_json: bool, page: dict[str, A
 @json_option
 def show_command(job_id: str, home: Path | None, as_json: bool) -> None:
     """Show one job with its arguments, and its result or error."""
-    _show(run(_with_connection(home, lambda connection: find_job(connection, job_id))), as_json)
+    show_job(run(_with_connection(home, lambda connection: find_job(connection, job_id))), as_json)
 
 
 @jobs_command.command("cancel")
@@ -92,7 +93,7 @@ def show_command(job_id: str, home: Path | None, as_json: bool) -> None:
 @json_option
 def cancel_command(job_id: str, home: Path | None, as_json: bool) -> None:
     """Ask a job to end."""
-    _show(run(_with_connection(home, lambda connection: cancel_job(connection, job_id))), as_json)
+    show_job(run(_with_connection(home, lambda connection: cancel_job(connection, job_id))), as_json)
 
 
 @jobs_command.command("retry")
@@ -101,7 +102,7 @@ def cancel_command(job_id: str, home: Path | None, as_json: bool) -> None:
 @json_option
 def retry_command(job_id: str, home: Path | None, as_json: bool) -> None:
     """Try a job again that failed, was cancelled or is dead."""
-    _show(run(_with_connection(home, lambda connection: retry_job(connection, job_id))), as_json)
+    show_job(run(_with_connection(home, lambda connection: retry_job(connection, job_id))), as_json)
 
 
 @jobs_command.command("kinds")
@@ -139,7 +140,7 @@ def start_command(kind: str, args: str, key: str | None, priority: int, **option
                 job = await find_job(connection, job_id)
             return job if options["detach"] else await follow(database, job_id)
 
-    _show_end(run(begin()), options["as_json"])
+    show_end(run(begin()), options["as_json"])
 
 
 @jobs_command.command("watch")
@@ -153,7 +154,7 @@ def watch_command(job_id: str, home: Path | None, as_json: bool) -> None:
         async with open_database(settings(home), "jobs") as database:
             return await follow(database, JobId(job_id))
 
-    _show_end(run(watch()), as_json)
+    show_end(run(watch()), as_json)
 
 
 async def follow(database: Database, job_id: JobId) -> Job:
@@ -194,16 +195,18 @@ async def _with_connection(home: Path | None, ask: Callable[[asyncpg.Connection]
         return await ask(connection)
 
 
-def _show(job: Job, as_json: bool) -> None:
+def show_job(job: Job, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
         rows = [(name, value) for name, value in _lines(job) if value not in (None, "")]
         print_table(("job", job.id), rows)
+        if steps := _steps(job):
+            print_table(("step", "took s", "what it did"), steps, right=(1,))
 
 
-def _show_end(job: Job, as_json: bool) -> None:
-    _show(job, as_json)
+def show_end(job: Job, as_json: bool) -> None:
+    show_job(job, as_json)
     if job.state in ENDED:
         succeeded(job)
 
@@ -220,8 +223,19 @@ def _lines(job: Job) -> list[tuple[str, Any]]:
         ("asked for", job.created_at),
         ("started", job.started_at),
         ("finished", job.finished_at),
-        ("result", None if job.result is None else json.dumps(job.result, ensure_ascii=False)),
+        ("result", None if job.result is None or _steps(job) else json.dumps(job.result, ensure_ascii=False)),
         ("error", _why(job)),
+    ]
+
+
+def _steps(job: Job) -> list[tuple[str, str, str]]:
+    """The steps of a job that reports in steps."""
+    import json
+
+    steps = job.result.get("steps", []) if isinstance(job.result, dict) else []
+    return [
+        (step["name"], number(step["took_s"]), json.dumps(step["about"], ensure_ascii=False)[:STEP_SHOWN])
+        for step in steps
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ralph.errors import BadRequest, LeaseLost, RalphError
+from ralph.errors import BadRequest, Incomplete, LeaseLost, RalphError
 from ralph.jobs.kind import CataloguePath, JobContext, JobKind, Kinds
 from ralph.store.ledger import JobError, Progress
 
@@ -22,7 +22,8 @@ _NUL = "\\u0000"  # Postgres cannot store this character
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How an attempt ended: with a result (JSON), or an error; is_final: another attempt would end alike."""
+    """How an attempt ended: with a result (JSON), an error, or both where it stopped short; is_final: another attempt
+    would end alike."""
 
     result: str | None = None
     error: JobError | None = None
@@ -62,6 +63,8 @@ async def attempt(kind: JobKind[Any], context: JobContext) -> Outcome:
         async with asyncio.timeout(kind.timeout_s) as limit:
             value = await kind.run(context, args)
         return _succeeded(value)
+    except Incomplete as error:
+        return msgspec.structs.replace(_succeeded(error.report), error=told(error), is_final=True)
     except BadRequest as error:
         return Outcome(error=told(error), is_final=True)
     except LeaseLost as error:

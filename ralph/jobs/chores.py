@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ import msgspec
 
 from ralph import indicators
 from ralph.embedded.home import Home
-from ralph.errors import BadParameter
+from ralph.errors import BadFile, BadParameter
 from ralph.jobs.adjustment import find_proposals
-from ralph.jobs.imports import FileImport, ImportKind, import_file
+from ralph.jobs.imports import FileImport, ImportKind, find_files, import_file, told_of, try_file
 from ralph.jobs.kind import JobContext, JobKind
 from ralph.jobs.quality import run_quality
 from ralph.store.actions import Findings
@@ -29,7 +31,8 @@ HOUR_S = 3_600.0
 
 
 class ImportArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of the inbox, by its path in there. remove: it goes once it is imported; the others as in FileImport."""
+    """A file of the inbox, by its path in there, or a folder with several. remove: it goes once it is imported; the
+    others as in FileImport."""
 
     file: str
     kind: ImportKind = "bars"
@@ -62,8 +65,6 @@ class BuiltPanel(msgspec.Struct, frozen=True):
 
 
 async def _import(context: JobContext, args: ImportArgs) -> Any:
-    if context.checkpoint is not None:  # stored and recorded, before the attempt could be settled
-        return context.checkpoint
     path = inbox_file(context.config.home / INBOX, args.file)
     order = FileImport(
         path,
@@ -75,12 +76,34 @@ async def _import(context: JobContext, args: ImportArgs) -> Any:
         timezone=args.timezone,
         unit=args.unit,
     )
-    report = await import_file(context.database, order, context.progress)
-    async with context.effect(report):
-        pass
+    report: Any
+    if context.checkpoint is None and not await asyncio.to_thread(path.is_dir):
+        report = await import_file(context.database, order, context.progress)
+        async with context.effect(report):
+            pass
+    elif not isinstance(context.checkpoint, dict):
+        report = await _import_folder(context, order)
+    else:
+        report = context.checkpoint  # stored and recorded, before the attempt could be settled
     if args.remove:
         await asyncio.to_thread(_remove, path)
     return report
+
+
+async def _import_folder(context: JobContext, order: FileImport) -> list[Any]:
+    """File by file; an attempt that comes later goes on behind the last one that was recorded."""
+    told: list[Any] = context.checkpoint or []
+    try:
+        files = await asyncio.to_thread(find_files, [order.path])
+    except BadFile:
+        if told:
+            return told  # all were imported, and the folder was removed
+        raise
+    for path in files[len(told) :]:
+        told.append(told_of(path, await try_file(context.database, replace(order, path=path), context.progress)))
+        async with context.effect(told):
+            pass
+    return told
 
 
 def inbox_file(inbox: Path, name: str) -> Path:
@@ -92,6 +115,9 @@ def inbox_file(inbox: Path, name: str) -> Path:
 
 
 def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+        return
     path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # not empty, or the inbox itself
         if path.parent.name != INBOX:

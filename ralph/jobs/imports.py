@@ -87,6 +87,14 @@ async def try_file(database: Database, order: FileImport, progress: Progress) ->
         return error
 
 
+def told_of(path: Path, outcome: ImportReport | BadRequest) -> ImportReport | dict[str, Any]:
+    """What became of a file, as JSON says it."""
+    if isinstance(outcome, ImportReport):
+        return outcome
+    error = {"code": outcome.code, "message": outcome.message, "field": outcome.field, "accepted": outcome.accepted}
+    return {"file_name": path.name, "error": error}
+
+
 async def import_file(
     database: Database, order: FileImport, progress: Progress = lambda phase, done, total: None
 ) -> ImportReport:

@@ -13,7 +13,7 @@ from ralph.brokers.files import read_bars
 from ralph.config import QualityConfig
 from ralph.market.calendar import Calendar, day_of
 from ralph.market.panel import Panel
-from ralph.market.quality import Examination, HoleCalendar, examine, hole_calendar
+from ralph.market.quality import Coverage, Examination, HoleCalendar, examine, hole_calendar
 from ralph.market.rules import FileBars
 from ralph.market.symbol import Symbol, is_korean
 from ralph.store.bars import load_bars
@@ -24,11 +24,18 @@ from ralph.store.quality_runs import QualityRun, one_at_a_time, record_run, take
 async def run_quality(database: Database, workspace: str, calendar: Calendar, config: QualityConfig) -> QualityRun:
     """Look at all bars of a workspace and store what is found. NotReady while another run of it is under way, NotFound
     for an unknown workspace, DatabaseDown."""
+    return (await run_and_cover(database, workspace, calendar, config))[0]
+
+
+async def run_and_cover(
+    database: Database, workspace: str, calendar: Calendar, config: QualityConfig
+) -> tuple[QualityRun, tuple[Coverage, ...]]:
+    """As `run_quality`; with it comes the coverage of every Session."""
     started_at = datetime.now(UTC)
     async with database.acquire() as connection, one_at_a_time(connection, workspace):
         snapshot = await take_snapshot(connection, workspace)
         found = await asyncio.to_thread(examine, snapshot.bars, calendar, day_of(started_at), config.coverage_pct)
-        return await record_run(connection, snapshot, found, started_at, config.runs_kept)
+        return await record_run(connection, snapshot, found, started_at, config.runs_kept), found.coverages
 
 
 def examine_file(

@@ -26,6 +26,7 @@ from ralph.jobs.attempt import Outcome, Pace, attempt, load_kinds
 from ralph.jobs.bell import Bell
 from ralph.jobs.kind import CataloguePath, JobContext
 from ralph.jobs.kinds import CATALOGUE
+from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.settling import Settler
 from ralph.jobs.watching import Watcher
 from ralph.store.database import Database
@@ -46,7 +47,8 @@ Why = Literal["cancelled", "handed over", "lost"]
 
 @dataclass(frozen=True)
 class Means:
-    """What a worker works with. queues: those it serves; catalogue: the kinds it knows."""
+    """What a worker works with. queues: those it serves; catalogue: the kinds it knows; scheduler: begins what is due,
+    in every worker that has one."""
 
     config: Config
     database: Database
@@ -55,6 +57,7 @@ class Means:
     catalogue: CataloguePath = CATALOGUE
     queues: Sequence[QueueName] = QUEUES
     watcher: Watcher = field(default_factory=Watcher)
+    scheduler: Scheduler | None = None
 
 
 @dataclass
@@ -97,6 +100,8 @@ class Worker:
                 beside = [group.create_task(self._bell.listen(queue)) for queue in self._means.queues]
                 rounds = (self._notice, self._ring, self._keep, self._sweep, self._cancel, self._settler.run)
                 beside += [group.create_task(work()) for work in rounds]
+                if self._means.scheduler is not None:
+                    beside.append(group.create_task(self._means.scheduler.run()))
                 await asyncio.wait(serving, return_when=asyncio.ALL_COMPLETED)
                 await self._finish()
                 await _end_all(beside)
@@ -208,7 +213,7 @@ class Worker:
         if outcome.error is None:
             return Settlement(lease.id, lease.attempt, "succeeded", outcome.result)
         if outcome.is_final:
-            return Settlement(lease.id, lease.attempt, "failed", error=outcome.error)
+            return Settlement(lease.id, lease.attempt, "failed", outcome.result, outcome.error)
         if lease.attempts >= self._jobs.attempts_max:
             return Settlement(lease.id, lease.attempt, "dead", error=outcome.error)
         pause_s = self._kinds[lease.kind].pause_s(lease.attempts)

@@ -14,7 +14,7 @@ from ralph.config import RetentionConfig
 from ralph.errors import BadParameter, Unavailable
 from ralph.store.workspaces import CHANGED
 
-Table = Literal["bars_daily", "bars_minute", "import_runs", "web_sessions"]
+Table = Literal["bars_daily", "bars_minute", "import_runs", "screen_runs", "jobs", "schedule_ticks", "web_sessions"]
 
 LOCK_S = 10  # a partition goes when nobody reads it; whoever scans for longer is not waited for
 STATEMENT_S = 3_600.0
@@ -50,6 +50,25 @@ _IMPORTS = """
      WHERE started_at < $1::date
 """
 
+# The first run of a Session stands for what is in the log of hits, which is kept.
+_SCREEN_RUNS = """
+    SELECT count(*) AS rows, min(ran_at)::date AS oldest, max(ran_at)::date AS newest
+      FROM screen_runs
+     WHERE ran_at < $1::date AND NOT wrote_hits
+"""
+
+_JOBS = """
+    SELECT count(*) AS rows, min(finished_at)::date AS oldest, max(finished_at)::date AS newest
+      FROM jobs
+     WHERE finished_at < $1::date
+"""
+
+_TICKS = """
+    SELECT count(*) AS rows, min(tick)::date AS oldest, max(tick)::date AS newest
+      FROM schedule_ticks
+     WHERE tick < $1::date
+"""
+
 _WEB_SESSIONS = """
     SELECT count(*) AS rows, min(expires_at)::date AS oldest, max(expires_at)::date AS newest
       FROM web_sessions
@@ -60,6 +79,9 @@ _COUNTS: dict[Table, str] = {
     "bars_daily": _DAILY,
     "bars_minute": _MINUTE,
     "import_runs": _IMPORTS,
+    "screen_runs": _SCREEN_RUNS,
+    "jobs": _JOBS,
+    "schedule_ticks": _TICKS,
     "web_sessions": _WEB_SESSIONS,
 }
 
@@ -67,6 +89,9 @@ _DELETES: dict[Table, str] = {
     "bars_daily": "DELETE FROM bars_daily WHERE session_on < $1",
     "bars_minute": "DELETE FROM bars_minute WHERE opened_at < $1::date",
     "import_runs": "DELETE FROM import_runs WHERE started_at < $1::date",
+    "screen_runs": "DELETE FROM screen_runs WHERE ran_at < $1::date AND NOT wrote_hits",
+    "jobs": "DELETE FROM jobs WHERE finished_at < $1::date",
+    "schedule_ticks": "DELETE FROM schedule_ticks WHERE tick < $1::date",
     "web_sessions": "DELETE FROM web_sessions WHERE expires_at < $1::date",
 }
 
@@ -106,6 +131,9 @@ def limits(config: RetentionConfig, today: date) -> dict[Table, tuple[str, date 
         "bars_daily": ("retention.bars_years", bars_before),
         "bars_minute": ("retention.minute_bars_days", days_ago(config.minute_bars_days)),
         "import_runs": ("retention.import_runs_days", days_ago(config.import_runs_days)),
+        "screen_runs": ("retention.screen_runs_days", days_ago(config.screen_runs_days)),
+        "jobs": ("retention.jobs_days", days_ago(config.jobs_days)),
+        "schedule_ticks": ("retention.jobs_days", days_ago(config.jobs_days)),
         "web_sessions": ("expired", today),
     }
 
