@@ -104,7 +104,7 @@ class Player:
         self._counted = np.zeros(len(day.universe), dtype=np.int64)
         self._points = index_paths(day)
         busy = np.sqrt(day.paths.volume.sum(axis=0).astype(np.float64))
-        self._pace = busy / max(float(busy.mean()), 1e-9) * (day.prints_a_day / day.minutes)
+        self._pace = busy * (day.prints_a_day / day.minutes) / max(float(np.cumsum(busy)[-1]) / busy.size, 1e-9)
 
     @property
     def is_over(self) -> bool:
@@ -127,10 +127,7 @@ class Player:
         )
         until = begins_at if is_closing else day.hours.opens_at + (at + 1) * MINUTE_NS
         span = Span(begins_at, until - begins_at)
-        if is_closing:
-            ticks = self._closing(bars, begins_at)
-        else:
-            ticks = self._ticks(bars, span, at)
+        ticks = self._closing(bars, begins_at) if is_closing else self._ticks(bars, span, at)
         return Batch(until, ticks, self._indices(at, span), self._notices(at, begins_at))
 
     def _ticks(self, bars: MinuteBars, span: Span, at: int) -> Ticks:
@@ -155,9 +152,7 @@ class Player:
         value = np.rint((before + (after - before) * part[:, None]) * 100.0) / 100.0
         known = np.flatnonzero(~np.isnan(after))
         when = span.begins_at + (part * span.length_ns).astype(np.int64)
-        return IndexTicks(
-            np.tile(known, steps).astype(np.int32), value[:, known].ravel(), np.repeat(when, known.size)
-        )
+        return IndexTicks(np.tile(known, steps).astype(np.int32), value[:, known].ravel(), np.repeat(when, known.size))
 
     def _notices(self, at: int, begins_at: int) -> Notices:
         day = self._day

@@ -62,15 +62,13 @@ class LiveMarket:
         return LiveDay(
             on=on,
             seed=self._seed,
-            universe=tuple([*codes, *(fund.symbol for fund in FUNDS)]),
+            universe=(*codes, *(fund.symbol for fund in FUNDS)),
             hours=hours,
             before=columns["reference"].astype(np.float64),
             paths=draw_paths(self._seed, str(on), bars, hours.minutes, ladders),
             ladders=ladders,
             halted=columns["volume"] == 0,
-            indices={
-                name: IndexDay(bar.open, bar.high, bar.low, bar.close) for name, bar in session.indices.items()
-            },
+            indices={name: IndexDay(bar.open, bar.high, bar.low, bar.close) for name, bar in session.indices.items()},
             weights=weights,
             prints_a_day=prints_a_day,
         )

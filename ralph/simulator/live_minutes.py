@@ -27,6 +27,7 @@ _OPENING, _CLOSING = 0.04, 0.07  # of the day's volume in the auctions
 _SHARES_A_MINUTE = 12  # a Symbol that trades fewer is silent in some of its minutes
 _WANDER, _HOLDS = 0.035, 0.93  # of the day's range a minute; what is left of it in the next
 
+
 @dataclass(frozen=True, eq=False)
 class DayBars:
     """The daily bars of a Session, one element a Symbol: won and whole shares; volume 0 where it is halted."""

@@ -42,7 +42,9 @@ class Span(NamedTuple):
     length_ns: int
 
 
-def draw_ticks(draw: Draws, bars: MinuteBars, span: Span, prints: IntArray, counted: IntArray, ladders: Ladders) -> Ticks:
+def draw_ticks(
+    draw: Draws, bars: MinuteBars, span: Span, prints: IntArray, counted: IntArray, ladders: Ladders
+) -> Ticks:
     """The prints of a minute by time; `counted` [universe] goes up by those of each Symbol.
 
     draw    a stream as wide as all prints together
