@@ -115,11 +115,23 @@ class Hub:
         self.epoch = epoch
         self._announced.clear()
 
+    def remember(self, topic: str, key: str) -> None:
+        """This was announced in an epoch before, and is not to be again; its number is 0."""
+        self._announced_of(topic).remember(key, 0)
+
     def announced(self) -> dict[str, Announced]:
         """All announced topics by name."""
         return self._announced
 
     # What sockets call.
+
+    def reached(self, topics: Sequence[str]) -> dict[str, int]:
+        """The last number of each that is announced."""
+        return {topic: self._announced_of(topic).version for topic in topics if kind_of(topic).is_announced}
+
+    def is_quoted(self, symbol: str) -> bool:
+        """Whether a Symbol has a quote on the board."""
+        return symbol in self._newest_of(BOARD).rows()
 
     def place_in(self, topic: str, since: int | None) -> int | None:
         """Where a reader begins who has read up to a number; None: that is no longer kept, or was never."""

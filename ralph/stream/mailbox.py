@@ -15,6 +15,9 @@ from ralph.stream.topic import Announced, Newest
 FLUSHES_PER_S = 15.0  # on the average, so that a browser can keep up and one core can serve thousands
 FLUSH_BURST = 8  # at once after a rest, so that what happens now and then is told without waiting
 JOINED_MAX, JOINED_BYTES_MAX = 1_024, 16_384  # messages remembered in a round, for clients with the same topics
+TOO_SLOW = 1013, "you read too slowly; connect again with since"
+"""Try again later, of the registry of RFC 6455: for readers that take nothing for too long, or miss an announcement."""
+
 _GAP_S = 1 / FLUSHES_PER_S
 _CREDIT_S = (FLUSH_BURST - 1) * _GAP_S
 

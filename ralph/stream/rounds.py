@@ -10,14 +10,11 @@ from collections.abc import Callable
 
 from ralph.stream.frames import Chunk
 from ralph.stream.hub import Hub
-from ralph.stream.mailbox import Mailbox, Writer
+from ralph.stream.mailbox import TOO_SLOW, Mailbox, Writer
 
 YIELD_EACH = 200  # writes, about two milliseconds; then the loop does other things
 GAP_S = 0.005  # between rounds: what happens meanwhile goes into one message
 LOOK_S = 0.5  # how often those are looked for that do not read
-
-TOO_SLOW = 1013, "you read too slowly; connect again with since"
-"""Try again later, RFC 6455's registry: for readers that take nothing for too long, or miss an announcement."""
 
 
 class Rounds:

@@ -87,17 +87,15 @@ class Announced:
         self.version += 1
         self._texts.append(text)
         if key is not None:
-            self._keys[key] = self.version
-            if len(self._keys) > KEYS_MAX:
-                del self._keys[next(iter(self._keys))]
+            self.remember(key, self.version)
         self._made = {}
         return self.version
 
-    def begin_at(self, number: int) -> None:
-        """Go on from a number; what was kept before it is gone."""
-        self.version = number
-        self._texts.clear()
-        self._made = {}
+    def remember(self, key: str, number: int) -> None:
+        """A key was announced under a number; the first is forgotten when there are too many."""
+        self._keys[key] = number
+        if len(self._keys) > KEYS_MAX:
+            del self._keys[next(iter(self._keys))]
 
     def reaches(self, number: int) -> bool:
         """Whether everything after a number is kept, and the number is none of the future."""
