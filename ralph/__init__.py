@@ -10,6 +10,7 @@ screens      the condition language: parse, plan, evaluate, explain, score; and 
 signals      Setups with a grade, prices and a size, followed until they are closed
 brokers      where bars come from, for now files; and the writing of files
 store        Postgres: migrations, bars, import runs, exports, the Panel's cache
+stream       topics, mailboxes and the hub: what browsers are told as it happens
 embedded     Postgres and Redis for a local start
 simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
 telemetry    logs and metrics

@@ -177,6 +177,15 @@ class JobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_s: float = 8.0
 
 
+class StreamConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Live connections (`/ws`): how many there may be, how often each is pinged and has so long to answer, and how long
+    a reader may take nothing before it is closed. Seconds."""
+
+    connections_max: int = 12_000
+    ping_s: float = 20.0
+    slow_s: float = 30.0
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -195,6 +204,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: RetentionConfig = RetentionConfig()
     adjustment: AdjustmentConfig = AdjustmentConfig()
     signals: SignalsConfig = SignalsConfig()
+    stream: StreamConfig = StreamConfig()
     jobs: JobsConfig = JobsConfig()
 
 
@@ -363,6 +373,9 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "jobs.sweep_s": (0.05 <= config.jobs.sweep_s <= 600, "0.05 to 600 seconds"),
         "jobs.attempts_max": (1 <= config.jobs.attempts_max <= 100, "1 to 100"),
         "jobs.grace_s": (0 <= config.jobs.grace_s <= 600, "0 to 600 seconds"),
+        "stream.connections_max": (1 <= config.stream.connections_max <= 1_000_000, "1 to 1000000"),
+        "stream.ping_s": (0.1 <= config.stream.ping_s <= 600, "0.1 to 600 seconds"),
+        "stream.slow_s": (0.1 <= config.stream.slow_s <= 600, "0.1 to 600 seconds"),
         "embedded.check_interval_s": (0.05 <= config.embedded.check_interval_s <= 60, "0.05 to 60 seconds"),
     }
     for name, (holds, accepted) in rules.items():

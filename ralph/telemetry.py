@@ -61,6 +61,12 @@ class Metrics:
         self.panel_symbols = Gauge(
             "ralph_panel_symbols", "Symbols of the panel in memory", ["workspace"], registry=self.registry
         )
+        self.ws_connections = Gauge("ralph_ws_connections", "Live connections that are open", registry=self.registry)
+        self.ws_closed = Counter(
+            "ralph_ws_closed", "Live connections that ended, by close code", ["code"], registry=self.registry
+        )
+        self.ws_messages = Counter("ralph_ws_messages", "Messages of frames sent to clients", registry=self.registry)
+        self.ws_bytes = Counter("ralph_ws_bytes", "Bytes of such messages", registry=self.registry)
         self.embedded_restarts = Gauge(
             "ralph_embedded_restarts", "Times an embedded server was restarted", ["server"], registry=self.registry
         )

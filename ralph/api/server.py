@@ -42,7 +42,7 @@ from ralph.jobs.signalling import Signalling
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
-from ralph.telemetry import AsgiApp, Metrics, Observer
+from ralph.telemetry import AsgiApp, Metrics, Observer, Receive, Scope, Send
 
 API = "/api/v1"
 
@@ -65,6 +65,7 @@ class Parts:
     vitals: health.Vitals
     uploads: Path
     streams: Streams
+    live: AsgiApp
 
 
 def create(parts: Parts) -> AsgiApp:
@@ -90,8 +91,17 @@ def create(parts: Parts) -> AsgiApp:
         logging_config=None,
     )
     hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
-    answering = Conditional(application)  # type: ignore[arg-type]
+    answering = _apart(Conditional(application), parts.live)  # type: ignore[arg-type]
     return Observer(Door(answering, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)
+
+
+def _apart(requests: AsgiApp, sockets: AsgiApp) -> AsgiApp:
+    """WebSockets go their own way: Litestar would add to each of their messages."""
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        await (sockets if scope["type"] == "websocket" else requests)(scope, receive, send)
+
+    return either
 
 
 def _dependencies(parts: Parts) -> dict[str, Provide]:
