@@ -33,6 +33,8 @@ from ralph.jobs.screening import Screening
 from ralph.jobs.signalling import Signalling
 from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
+from ralph.live.metering import LiveMeter
+from ralph.live.running import LiveMarket, Surroundings
 from ralph.market.panel import Panel
 from ralph.store.announcements import Announcements
 from ralph.store.cache import Cache
@@ -152,6 +154,19 @@ class Application:
         self._streams = Streams()
         self._station = Station(Announcements(self._database), config.stream)
         self._live = LiveSocket(self._station, self._markets.panel, self._metrics)
+        self._market = LiveMarket(
+            Surroundings(
+                config=config,
+                database=self._database,
+                markets=self._markets,
+                kernels=self._kernels,
+                calendar=self._calendar,
+                hub=self._station.hub,
+                wanted=self._screening.watched,
+                meter=LiveMeter(self._metrics, self._vitals.note, self._station.hub),
+                spool=home.path / "spool",
+            )
+        )
         self._worker: Worker | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: RalphError | None = None
@@ -175,6 +190,7 @@ class Application:
             uploads=self._home.path / "uploads",
             streams=self._streams,
             live=self._live,
+            market=self._market,
         )
         http = _HttpServer(
             uvicorn.Config(
@@ -241,6 +257,7 @@ class Application:
             await warming
         self._note("kernels", "warm")
         self._spawn(self._warm_scanners(), http)  # nobody need wait for them to be served
+        self._spawn(self._market.run(), http)
         # What was made until now stays for good: a full collection need not walk it, in the middle of an answer.
         gc.collect()
         gc.freeze()

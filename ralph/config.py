@@ -63,6 +63,7 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bars_years: int = 0
     minute_bars_days: int = 730
+    ticks_days: int = 30
     import_runs_days: int = 365
 
 
@@ -177,6 +178,16 @@ class JobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_s: float = 8.0
 
 
+class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The live market. enabled: the simulated market plays its next Session, again and again, speed times as fast as
+    the clock; record: what it sends is stored; a feed is silent when nothing came for silent_s."""
+
+    enabled: bool = True
+    speed: float = 60.0
+    record: bool = True
+    silent_s: float = 60.0
+
+
 class StreamConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Live connections (`/ws`): how many there may be, how often each is pinged and has so long to answer, and how long
     a reader may take nothing before it is closed. Seconds."""
@@ -204,6 +215,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: RetentionConfig = RetentionConfig()
     adjustment: AdjustmentConfig = AdjustmentConfig()
     signals: SignalsConfig = SignalsConfig()
+    live: LiveConfig = LiveConfig()
     stream: StreamConfig = StreamConfig()
     jobs: JobsConfig = JobsConfig()
 
@@ -362,6 +374,7 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "quality.runs_kept": (1 <= config.quality.runs_kept <= 1_000, "1 to 1000"),
         "retention.bars_years": (0 <= config.retention.bars_years <= 200, "0 (for ever) to 200"),
         "retention.minute_bars_days": (0 <= config.retention.minute_bars_days <= 36_500, "0 (for ever) to 36500"),
+        "retention.ticks_days": (0 <= config.retention.ticks_days <= 36_500, "0 (for ever) to 36500"),
         "retention.import_runs_days": (0 <= config.retention.import_runs_days <= 36_500, "0 (for ever) to 36500"),
         "jobs.fast_at_once": (1 <= config.jobs.fast_at_once <= 1_000, "1 to 1000"),
         "jobs.long_at_once": (1 <= config.jobs.long_at_once <= 100, "1 to 100"),
@@ -373,6 +386,8 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "jobs.sweep_s": (0.05 <= config.jobs.sweep_s <= 600, "0.05 to 600 seconds"),
         "jobs.attempts_max": (1 <= config.jobs.attempts_max <= 100, "1 to 100"),
         "jobs.grace_s": (0 <= config.jobs.grace_s <= 600, "0 to 600 seconds"),
+        "live.speed": (0.1 <= config.live.speed <= 100_000, "0.1 to 100000 times the clock"),
+        "live.silent_s": (0.1 <= config.live.silent_s <= 3_600, "0.1 to 3600 seconds"),
         "stream.connections_max": (1 <= config.stream.connections_max <= 1_000_000, "1 to 1000000"),
         "stream.ping_s": (0.1 <= config.stream.ping_s <= 600, "0.1 to 600 seconds"),
         "stream.slow_s": (0.1 <= config.stream.slow_s <= 600, "0.1 to 600 seconds"),

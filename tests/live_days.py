@@ -6,7 +6,6 @@ from datetime import date
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ralph.market.tick import Batch, Ticks
 from ralph.simulator.live import LiveDay
@@ -43,7 +42,7 @@ def frame_of(day: LiveDay) -> SessionFrame:
 def batches_of(day: LiveDay) -> list[Batch]:
     """The whole day, a minute a batch as if each came as it ended, and at last the time in which bars are closed."""
     player = day.player()
-    found = []
+    found: list[Batch] = []
     while not player.is_over:
         batch = player.minute()
         found.append(batch._replace(now=max(int(batch.ticks.at.max(initial=0)), day.begins_at(len(found)))))
@@ -57,7 +56,7 @@ def slow_bars(ticks: Ticks, opens_at: int) -> dict[tuple[int, int], tuple[float,
     for symbol, at, number, price, size in zip(*(column.tolist() for column in columns), strict=True):
         minute = opens_at + (at - opens_at) // MINUTE_NS * MINUTE_NS
         found.setdefault((minute, symbol), []).append((at, number, price, size))
-    bars = {}
+    bars: dict[tuple[int, int], tuple[float, ...]] = {}
     for key, prints in found.items():
         prints.sort()
         prices = [price for _, _, price, _ in prints]
@@ -69,6 +68,5 @@ def slow_bars(ticks: Ticks, opens_at: int) -> dict[tuple[int, int], tuple[float,
 
 def same_columns(one: Ticks, other: Ticks) -> bool:
     """Whether two batches are the same, byte by byte."""
-    columns: list[NDArray[np.generic]] = [one.symbol, one.price, one.size, one.at, one.number]
-    others = (other.symbol, other.price, other.size, other.at, other.number)
-    return all(a.tobytes() == b.tobytes() for a, b in zip(columns, others, strict=True))
+    names = ("symbol", "price", "size", "at", "number")
+    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)

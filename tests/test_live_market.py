@@ -158,8 +158,8 @@ def daily_bars(draw: st.DrawFn) -> DayBars:
     prices = draw(st.lists(st.integers(1_000, 1_400).map(lambda price: float(price)), min_size=4, max_size=4))
     low, high = min(prices), max(prices)
     volume = draw(st.one_of(st.integers(4, 40), st.integers(4, 10_000_000)))
-    columns = (prices[0], high, low, prices[1])
-    return DayBars(*(np.array([price]) for price in columns), volume=np.array([volume]))
+    opened, top, bottom, close = (np.array([price]) for price in (prices[0], high, low, prices[1]))
+    return DayBars(opened, top, bottom, close, np.array([volume]))
 
 
 @given(bars=daily_bars(), seed=st.integers(0, 1_000), minutes=st.integers(60, 380))

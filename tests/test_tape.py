@@ -63,7 +63,9 @@ def test_any_order_within_the_bound_gives_the_same_bars(ticks: Ticks, data: st.D
     again = data.draw(st.lists(st.integers(0, len(ticks) - 1), max_size=20))
     rows = np.concatenate((np.arange(len(ticks)), np.array(again, dtype=np.int64)))
     arrives = np.concatenate((ticks.at + np.array(delays), ticks.at[again] + LATENESS_NS - 1))
-    arrives = arrives + np.where(np.arange(rows.size) < len(ticks), 0, np.int64(data.draw(st.integers(0, 2 * MINUTE_NS))))
+    arrives = arrives + np.where(
+        np.arange(rows.size) < len(ticks), 0, np.int64(data.draw(st.integers(0, 2 * MINUTE_NS)))
+    )
     order = np.argsort(arrives, kind="stable")
     builder, seen = MinuteBuilder(SYMBOLS, OPENS_AT, CLOSES_AT), Seen(SYMBOLS)
     closed: list[ClosedBars] = []

@@ -12,6 +12,7 @@ from litestar.di import Provide
 
 from ralph.api import (
     adjustments,
+    board,
     calendar,
     exports,
     health,
@@ -39,6 +40,7 @@ from ralph.config import Config
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
 from ralph.jobs.signalling import Signalling
+from ralph.live.running import LiveMarket
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
@@ -66,6 +68,7 @@ class Parts:
     uploads: Path
     streams: Streams
     live: AsgiApp
+    market: LiveMarket
 
 
 def create(parts: Parts) -> AsgiApp:
@@ -73,7 +76,7 @@ def create(parts: Parts) -> AsgiApp:
     files = [imports.router, exports.router, adjustments.router]
     data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
     asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
-    routers = [*asking, indicators.router, *data, login.router]
+    routers = [*asking, indicators.router, *data, *board.routers, login.router]
     application = Litestar(
         route_handlers=[
             Router(API, route_handlers=routers),
@@ -119,6 +122,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "vitals": parts.vitals,
         "uploads": parts.uploads,
         "streams": parts.streams,
+        "market": parts.market,
     }
     return {name: _constant(value) for name, value in values.items()}
 

@@ -11,9 +11,7 @@ STEP_S = 2.0  # the wall clock drifts by less between two looks
 class SteadyClock:
     """Counts from the wall clock's reading at its making; `wall` and `steady` read seconds."""
 
-    def __init__(
-        self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
         self._wall, self._steady = wall, steady
         self._wall_at, self._steady_at = wall(), steady()
 

@@ -57,7 +57,8 @@ def stored_day(
     there = np.flatnonzero(panel.rows[index] != -1)
     listings = [panel.listings[column] for column in there]
     prices, volume = trading.prices[:, there], _whole_volume(trading, there)
-    bars = DayBars(*(np.nan_to_num(row) for row in prices), volume=volume)
+    opened, high, low, close = (np.nan_to_num(row) for row in prices)
+    bars = DayBars(opened, high, low, close, volume)
     hours = DayHours.of(calendar, on)
     known = _last_closes(panel, index - 1) if index else {}
     last = np.array([known.get(listing.symbol, np.nan) for listing in listings])
@@ -68,7 +69,9 @@ def stored_day(
         _lay(paths, minutes, [listing.symbol for listing in listings], hours)
     value = (bars.close * volume).astype(np.float64)
     markets = np.array([listing.market or "" for listing in listings])
-    weights = np.stack([np.where(markets == name, value / np.maximum(bars.close, 1e-9), 0.0) for name in INDEX_NAMES], 1)
+    weights = np.stack(
+        [np.where(markets == name, value / np.maximum(bars.close, 1e-9), 0.0) for name in INDEX_NAMES], 1
+    )
     day = LiveDay(
         on=on,
         seed=seed,

@@ -19,7 +19,8 @@ SPEED_MAX = 100_000.0
 class Feed(Protocol):
     """What the pump reads. lag_s: how far it is behind its own time."""
 
-    lag_s: float
+    @property
+    def lag_s(self) -> float: ...
 
     def batches(self) -> AsyncIterator[Batch]: ...
 
@@ -107,7 +108,9 @@ def _sliced(minute: Batch, begins_at: int, step: int) -> list[Batch]:
     if minute.now <= begins_at:
         return [minute]
     clocks = np.append(np.arange(begins_at + step, minute.now, step), minute.now)
-    parts = [np.searchsorted(at, clocks, side="right") for at in (minute.ticks.at, minute.indices.at, minute.notices.at)]
+    parts = [
+        np.searchsorted(at, clocks, side="right") for at in (minute.ticks.at, minute.indices.at, minute.notices.at)
+    ]
     found = []
     tick = index = notice = 0
     for place, now in enumerate(clocks.tolist()):

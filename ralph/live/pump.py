@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -11,11 +12,13 @@ import msgspec
 from ralph.live.feed import Feed
 from ralph.live.recorder import Recorder
 from ralph.market.tick import Batch
+from ralph.signals.signal import Signal
 from ralph.tape.events import (
     BarsClosed,
     Event,
     IndexMoved,
     MinuteBar,
+    Quote,
     Quoted,
     Scanned,
     ScreenMoved,
@@ -43,8 +46,8 @@ class SignalFrame(msgspec.Struct, frozen=True):
     """A step of a Signal, with the Signal as GET /api/v1/signals shows it."""
 
     event: str
-    signal: msgspec.Struct
-    at: object
+    signal: Signal
+    at: datetime
 
 
 class Watch(Protocol):
@@ -98,22 +101,29 @@ class Publisher:
         for row, symbol in enumerate(bars.symbol.tolist()):
             topic = f"bar:{universe[symbol]}:1m"
             if self._hub.subscribers(topic):
-                numbers = [float(column[row]) for column in (bars.open, bars.high, bars.low, bars.close)]
-                volume, value = int(bars.volume[row]), float(bars.value[row])
-                bar = MinuteBar(universe[symbol], opened_at, *numbers, volume, value, partial=False)
+                bar = MinuteBar(
+                    symbol=universe[symbol],
+                    opened_at=opened_at,
+                    open=float(bars.open[row]),
+                    high=float(bars.high[row]),
+                    low=float(bars.low[row]),
+                    close=float(bars.close[row]),
+                    volume=int(bars.volume[row]),
+                    value=float(bars.value[row]),
+                    partial=False,
+                )
                 self._hub.publish(topic, opened_at.isoformat(), bar)
 
-    def _running(self, quotes: Sequence[msgspec.Struct]) -> None:
+    def _running(self, quotes: Sequence[Quote]) -> None:
         """Running bars of who is looked at, once a second."""
         now = self._tape.board.now
         if now - self._told_at < RUNNING_EVERY_NS:
             return
         self._told_at = now
         for quote in quotes:
-            symbol = str(getattr(quote, "symbol", ""))
-            topic = f"bar:{symbol}:1m"
+            topic = f"bar:{quote.symbol}:1m"
             if self._hub.subscribers(topic):
-                bar = self._tape.running_bar(self._place[symbol])
+                bar = self._tape.running_bar(self._place[quote.symbol])
                 if bar is not None:
                     self._hub.publish(topic, bar.opened_at.isoformat(), bar)
 

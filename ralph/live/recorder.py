@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -96,9 +97,7 @@ class Recorder:
             at = int(event.at.timestamp()) * 1_000_000_000 + event.at.microsecond * 1_000
             for step in event.steps:
                 self._steps += 1
-                self._moved.append(
-                    Step(self._steps, step.signal_id, step.on, step.state, step.price, step.reason, at)
-                )
+                self._moved.append(Step(self._steps, step.signal_id, step.on, step.state, step.price, step.reason, at))
 
     def end(self, *, is_whole: bool) -> None:
         """The recording is over; is_whole: from the opening to the close."""
@@ -158,7 +157,10 @@ class Recorder:
             if self._away is None:
                 _log.warning("the recorder writes to disk: %s", error)
             self._away = str(error)
-            while self._pieces and await asyncio.to_thread(self._spool.put, self._pieces[0]):
+            while self._pieces:
+                first = self._pieces[0]
+                if not await asyncio.to_thread(self._spool.put, first):
+                    break
                 self._written += len(self._pieces.pop(0).ticks)
             for piece in self._pieces:
                 self._lost += len(piece.ticks)
@@ -215,9 +217,18 @@ def _notices(batch: Batch) -> list[tuple[int, int, int]]:
 
 
 def _bar_rows(closed: Sequence[ClosedBars]) -> MinuteRows:
-    names = ("symbol", "open", "high", "low", "close", "volume", "value")
-    none = np.zeros(0)
-    columns = {name: np.concatenate([getattr(bars, name) for bars in closed]) if closed else none for name in names}
-    opened_at = np.repeat(np.array([bars.opened_at for bars in closed], dtype=np.int64), [len(bars) for bars in closed])
-    whole = {name: columns.pop(name).astype(np.int64) for name in ("symbol", "volume")}
-    return MinuteRows(opened_at=opened_at, **whole, **columns)
+    opened_at = [np.full(len(bars), bars.opened_at, dtype=np.int64) for bars in closed]
+
+    def joined(name: str) -> Any:
+        return np.concatenate([np.zeros(0, dtype=np.int64), *(getattr(bars, name) for bars in closed)])
+
+    return MinuteRows(
+        symbol=joined("symbol"),
+        opened_at=np.concatenate([np.zeros(0, dtype=np.int64), *opened_at]),
+        open=joined("open"),
+        high=joined("high"),
+        low=joined("low"),
+        close=joined("close"),
+        volume=joined("volume"),
+        value=joined("value"),
+    )

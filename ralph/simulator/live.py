@@ -121,9 +121,13 @@ class Player:
         trading = np.flatnonzero(paths.volume[at] > 0)
         resumes = paths.interrupted[trading] + INTERRUPTED_MINUTES == at
         bars = MinuteBars(
-            trading,
-            *(getattr(paths, name)[at, trading] for name in ("open", "high", "low", "close", "volume")),
-            single=resumes & (paths.interrupted[trading] >= 0) | (at == 0) | is_closing,
+            symbol=trading,
+            open=paths.open[at, trading],
+            high=paths.high[at, trading],
+            low=paths.low[at, trading],
+            close=paths.close[at, trading],
+            volume=paths.volume[at, trading],
+            single=resumes & (paths.interrupted[trading] >= 0) | (at == 0),
         )
         until = begins_at if is_closing else day.hours.opens_at + (at + 1) * MINUTE_NS
         span = Span(begins_at, until - begins_at)

@@ -51,7 +51,8 @@ class LiveMarket:
         hours = DayHours.of(PUBLISHED, on)
         listed = session.bars.listed
         columns = {name: _with_funds(session, name) for name in _PRICES}
-        bars = DayBars(*(columns[name].astype(np.float64) for name in _PRICES[:4]), columns["volume"])
+        opened, high, low, close = (columns[name].astype(np.float64) for name in _PRICES[:4])
+        bars = DayBars(opened, high, low, close, columns["volume"])
         is_fund = np.arange(bars.open.size) >= int(listed.sum())
         ladders = Ladders(_LADDERS, is_fund.astype(np.int64))
         shares = np.where(session.bars.member, session.bars.shares, 0)

@@ -89,10 +89,19 @@ def draw_paths(seed: int, stream: str, bars: DayBars, minutes: int, ladders: Lad
     high[highest_at, every], low[lowest_at, every] = bars.high, bars.low
     volume = _volumes(draws, bars, (highest_at, lowest_at), interrupted, np.abs(close - opened))
     _few(bars, np.flatnonzero(is_few), (highest_at, lowest_at), (opened, high, low, close, volume))
-    last = bars.close[None]
-    ends = (np.concatenate((price, last)) for price in (opened, high, low, close))
     closing = np.where(bars.volume > 0, bars.volume - volume.sum(axis=0), 0)
-    return MinutePaths(*ends, np.concatenate((volume, closing[None])), interrupted)
+
+    def with_last(price: FloatArray) -> FloatArray:
+        return np.concatenate((price, bars.close[None]))
+
+    return MinutePaths(
+        open=with_last(opened),
+        high=with_last(high),
+        low=with_last(low),
+        close=with_last(close),
+        volume=np.concatenate((volume, closing[None])),
+        interrupted=interrupted,
+    )
 
 
 def _turns_at(draws: Draws, is_at_open: BoolArray, minutes: int) -> IntArray:
@@ -199,7 +208,7 @@ def _volumes(
         spare = np.maximum(bars.volume - least - closing - opening, 0)
     total = np.cumsum(weight, axis=0)
     given = np.floor(total / np.maximum(total[-1], 1e-300) * spare).astype(np.int64)
-    volume = np.diff(given, axis=0, prepend=0) + np.where(active, PRINTS_A_MINUTE, 0)
+    volume: IntArray = np.diff(given, axis=0, prepend=0) + np.where(active, PRINTS_A_MINUTE, 0)
     volume[0] += opening
     volume[:, bars.volume < FEW_SHARES] = 0
     return volume

@@ -105,4 +105,5 @@ def _sizes(draw: Draws, volume: IntArray, prints: tuple[IntArray, IntArray, IntA
     given = np.floor(own / whole[of] * (volume - count)[of]).astype(np.int64)
     at_first = np.zeros(of.size, dtype=np.bool_)
     at_first[begins] = True
-    return 1 + given - np.where(at_first, 0, np.concatenate(([0], given[:-1])))
+    sizes: IntArray = 1 + given - np.where(at_first, 0, np.concatenate(([0], given[:-1])))
+    return sizes

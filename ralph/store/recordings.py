@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import DataNotFound
-from ralph.market.recording import Chunk, Mark, Run
+from ralph.market.recording import Chunk, Mark
 from ralph.market.symbol import Listing, Symbol
 from ralph.market.tick import INDEX_NAMES, Batch, IndexTicks, Notices, Ticks
 from ralph.store.symbols import ensure_symbols
@@ -96,7 +96,9 @@ _TICK_KINDS = (
     ("size", "int8"),
 )
 
-_MARKS = "SELECT batch_at, place, kind, what, at, value FROM feed_marks WHERE run_no = $1 ORDER BY batch_at, kind, place"
+_MARKS = (
+    "SELECT batch_at, place, kind, what, at, value FROM feed_marks WHERE run_no = $1 ORDER BY batch_at, kind, place"
+)
 
 _IDS = "SELECT id, code FROM symbols WHERE workspace_id = $1 AND code = ANY($2::text[])"
 
@@ -207,9 +209,7 @@ async def _write_bars(connection: asyncpg.Connection, chunk: Chunk, ids: NDArray
 async def _write_marks(connection: asyncpg.Connection, no: int, chunk: Chunk) -> None:
     marks = [(no, _moment(m.batch_at), m.place, m.kind, m.what, _moment(m.at), m.value) for m in chunk.marks]
     await connection.copy_records_to_table("feed_marks", records=marks)
-    steps = [
-        (no, s.place, s.signal_id, s.session_on, s.state, s.price, s.reason, _moment(s.at)) for s in chunk.steps
-    ]
+    steps = [(no, s.place, s.signal_id, s.session_on, s.state, s.price, s.reason, _moment(s.at)) for s in chunk.steps]
     await connection.copy_records_to_table("live_transitions", records=steps)
 
 
@@ -234,7 +234,9 @@ async def load_batches(
     bounds = [_moment(at) for at in span]
     rows = await fetch_columns(connection, _TICKS, stored.no, *bounds, kinds=_TICK_KINDS)
     marks = [
-        Mark(_nanoseconds(row["batch_at"]), row["place"], row["kind"], row["what"], _nanoseconds(row["at"]), row["value"])
+        Mark(
+            _nanoseconds(row["batch_at"]), row["place"], row["kind"], row["what"], _nanoseconds(row["at"]), row["value"]
+        )
         for row in await connection.fetch(_MARKS, stored.no)
     ]
     place = {code: at for at, code in enumerate(universe)}
@@ -246,6 +248,11 @@ async def load_batches(
     instants = {name: rows[name].astype("datetime64[ns]").astype(np.int64) for name in ("batch_at", "at")}
     ticks = Ticks(where[rows["symbol_id"]], rows["price"], rows["size"], instants["at"], rows["number"])
     return _batches(ticks, instants["batch_at"], marks, place)
+
+
+def _mark(row: asyncpg.Record) -> Mark:
+    batch_at, at = _nanoseconds(row["batch_at"]), _nanoseconds(row["at"])
+    return Mark(batch_at, row["place"], row["kind"], row["what"], at, row["value"])
 
 
 def _batches(ticks: Ticks, batch_at: IntArray, marks: Sequence[Mark], place: dict[str, int]) -> list[Batch]:

@@ -14,7 +14,7 @@ from ralph.config import RetentionConfig
 from ralph.errors import BadParameter, Unavailable
 from ralph.store.workspaces import CHANGED
 
-Table = Literal["bars_daily", "bars_minute", "import_runs", "web_sessions"]
+Table = Literal["bars_daily", "bars_minute", "ticks", "import_runs", "web_sessions"]
 
 LOCK_S = 10  # a partition goes when nobody reads it; whoever scans for longer is not waited for
 STATEMENT_S = 3_600.0
@@ -44,6 +44,12 @@ _MINUTE = """
      WHERE opened_at < $1::date
 """
 
+_TICKS = """
+    SELECT count(*) AS rows, min(batch_at)::date AS oldest, max(batch_at)::date AS newest
+      FROM ticks
+     WHERE batch_at < $1::date
+"""
+
 _IMPORTS = """
     SELECT count(*) AS rows, min(started_at)::date AS oldest, max(started_at)::date AS newest
       FROM import_runs
@@ -59,6 +65,7 @@ _WEB_SESSIONS = """
 _COUNTS: dict[Table, str] = {
     "bars_daily": _DAILY,
     "bars_minute": _MINUTE,
+    "ticks": _TICKS,
     "import_runs": _IMPORTS,
     "web_sessions": _WEB_SESSIONS,
 }
@@ -66,11 +73,12 @@ _COUNTS: dict[Table, str] = {
 _DELETES: dict[Table, str] = {
     "bars_daily": "DELETE FROM bars_daily WHERE session_on < $1",
     "bars_minute": "DELETE FROM bars_minute WHERE opened_at < $1::date",
+    "ticks": "DELETE FROM ticks WHERE batch_at < $1::date",
     "import_runs": "DELETE FROM import_runs WHERE started_at < $1::date",
     "web_sessions": "DELETE FROM web_sessions WHERE expires_at < $1::date",
 }
 
-_PARTITIONED: frozenset[Table] = frozenset({"bars_daily", "bars_minute"})
+_PARTITIONED: frozenset[Table] = frozenset({"bars_daily", "bars_minute", "ticks"})
 
 _DROP = "SELECT drop_partitions($1::text::regclass, $2)"
 
@@ -105,6 +113,7 @@ def limits(config: RetentionConfig, today: date) -> dict[Table, tuple[str, date 
     return {
         "bars_daily": ("retention.bars_years", bars_before),
         "bars_minute": ("retention.minute_bars_days", days_ago(config.minute_bars_days)),
+        "ticks": ("retention.ticks_days", days_ago(config.ticks_days)),
         "import_runs": ("retention.import_runs_days", days_ago(config.import_runs_days)),
         "web_sessions": ("expired", today),
     }

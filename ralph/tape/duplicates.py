@@ -24,7 +24,7 @@ class Seen:
         np.maximum.at(newest, symbol, number)
         place = number % WINDOW
         known = (self._ring[symbol, place] == number) | (number <= newest[symbol] - WINDOW)
-        rows = np.flatnonzero(~known)
+        rows: NDArray[np.int64] = np.flatnonzero(~known)
         # Of equal ones in this batch the first is kept: written backwards, it is what stands there at last.
         self._ring[symbol[rows[::-1]], place[rows[::-1]]] = -1 - rows[::-1]
         rows = rows[self._ring[symbol[rows], place[rows]] == -1 - rows]
