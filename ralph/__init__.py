@@ -8,11 +8,14 @@ indicators   one file each, and `series` to compute any of them
 scanners     charts in position: VCP, day-trading, closing bet; the market gate and breadth
 screens      the condition language: parse, plan, evaluate, explain, score; and the presets
 signals      Setups with a grade, prices and a size, followed until they are closed
+tape         the live state of a Session: board, minute bars, triggers, watched screens, scans
 brokers      where bars come from, for now files; and the writing of files
 store        Postgres: migrations, bars, import runs, exports, the Panel's cache
+stream       topics, mailboxes and the hub: what browsers are told as it happens
 embedded     Postgres and Redis for a local start
 simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
 telemetry    logs and metrics
+live         the pump from a feed to the stream, recordings, and stored days played again
 jobs         the kinds of long work, and the worker that does what the ledger in Postgres holds
 api          HTTP handlers, one file a resource
 app          puts the parts together and runs them

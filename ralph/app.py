@@ -20,6 +20,7 @@ import uvicorn
 from ralph import __version__, indicators, scanners
 from ralph.api.access import Access
 from ralph.api.health import Vitals
+from ralph.api.live_socket import LiveSocket
 from ralph.api.server import Parts, create
 from ralph.api.streams import Streams
 from ralph.config import Config
@@ -34,7 +35,10 @@ from ralph.jobs.signalling import Signalling
 from ralph.jobs.warming import Warming
 from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
+from ralph.live.metering import LiveMeter
+from ralph.live.running import LiveMarket, Surroundings
 from ralph.market.panel import Panel
+from ralph.store.announcements import Announcements
 from ralph.store.cache import Cache
 from ralph.store.database import Database
 from ralph.store.ledger import QueueName
@@ -43,6 +47,9 @@ from ralph.store.migrate import migrate
 from ralph.store.panels import PanelStore
 from ralph.store.storage import bar_storage
 from ralph.store.web_sessions import WebSessions
+from ralph.stream.protocol import MESSAGE_BYTES
+from ralph.stream.sockets import StraightWebSocket
+from ralph.stream.station import Station
 from ralph.telemetry import Metrics
 
 _log = logging.getLogger("ralph.app")
@@ -149,6 +156,21 @@ class Application:
         self._calendar = home.calendar()
         self._scheduler = Scheduler(self._database, self._calendar, config)
         self._streams = Streams()
+        self._station = Station(Announcements(self._database), config.stream)
+        self._live = LiveSocket(self._station, self._markets.panel, self._metrics)
+        self._market = LiveMarket(
+            Surroundings(
+                config=config,
+                database=self._database,
+                markets=self._markets,
+                kernels=self._kernels,
+                calendar=self._calendar,
+                hub=self._station.hub,
+                wanted=self._screening.watched,
+                meter=LiveMeter(self._metrics, self._vitals.note, self._station.hub),
+                spool=home.path / "spool",
+            )
+        )
         self._worker: Worker | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: RalphError | None = None
@@ -172,12 +194,18 @@ class Application:
             vitals=self._vitals,
             uploads=self._home.path / "uploads",
             streams=self._streams,
+            live=self._live,
+            market=self._market,
         )
         http = _HttpServer(
             uvicorn.Config(
                 create(parts),
                 http="httptools",
-                ws="none",
+                ws=StraightWebSocket,
+                ws_max_size=MESSAGE_BYTES,
+                ws_ping_interval=self._config.stream.ping_s,
+                ws_ping_timeout=self._config.stream.ping_s,
+                ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -221,6 +249,9 @@ class Application:
         self._note("panel", self._describe_panel())
         self._say(f"✓ market in memory: {self._describe_panel()}")
         self._spawn(self._markets.follow(), http)
+        await self._station.begin(self._markets.panel().workspace)
+        self._spawn(self._station.run(), http)
+        self._spawn(self._live.count(), http)
         self._spawn(self._probe(), http)
         self._spawn(Warming(self._database, self._markets, self._scanning).follow(), http)
         if self._config.jobs.embedded:
@@ -234,6 +265,7 @@ class Application:
             await warming
         self._note("kernels", "warm")
         self._spawn(self._warm_scanners(), http)  # nobody need wait for them to be served
+        self._spawn(self._market.run(), http)
         # What was made until now stays for good: a full collection need not walk it, in the middle of an answer.
         gc.collect()
         gc.freeze()

@@ -64,6 +64,7 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bars_years: int = 0
     minute_bars_days: int = 730
+    ticks_days: int = 30
     import_runs_days: int = 365
     screen_runs_days: int = 30
     jobs_days: int = 180
@@ -199,6 +200,25 @@ class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: str = "30 4 * * *"
 
 
+class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The live market. enabled: the simulated market plays its next Session, again and again, speed times as fast as
+    the clock; record: what it sends is stored; a feed is silent when nothing came for silent_s."""
+
+    enabled: bool = True
+    speed: float = 60.0
+    record: bool = True
+    silent_s: float = 60.0
+
+
+class StreamConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Live connections (`/ws`): how many there may be, how often each is pinged and has so long to answer, and how long
+    a reader may take nothing before it is closed. Seconds."""
+
+    connections_max: int = 12_000
+    ping_s: float = 20.0
+    slow_s: float = 30.0
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. URLs left out mean the embedded servers; allowed_hosts are names beside the loopback ones."""
 
@@ -217,6 +237,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: RetentionConfig = RetentionConfig()
     adjustment: AdjustmentConfig = AdjustmentConfig()
     signals: SignalsConfig = SignalsConfig()
+    live: LiveConfig = LiveConfig()
+    stream: StreamConfig = StreamConfig()
     jobs: JobsConfig = JobsConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 
@@ -375,6 +397,7 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "quality.runs_kept": (1 <= config.quality.runs_kept <= 1_000, "1 to 1000"),
         "retention.bars_years": (0 <= config.retention.bars_years <= 200, "0 (for ever) to 200"),
         "retention.minute_bars_days": (0 <= config.retention.minute_bars_days <= 36_500, "0 (for ever) to 36500"),
+        "retention.ticks_days": (0 <= config.retention.ticks_days <= 36_500, "0 (for ever) to 36500"),
         "retention.import_runs_days": (0 <= config.retention.import_runs_days <= 36_500, "0 (for ever) to 36500"),
         "retention.screen_runs_days": (0 <= config.retention.screen_runs_days <= 36_500, "0 (for ever) to 36500"),
         "retention.jobs_days": (0 <= config.retention.jobs_days <= 36_500, "0 (for ever) to 36500"),
@@ -388,6 +411,11 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "jobs.sweep_s": (0.05 <= config.jobs.sweep_s <= 600, "0.05 to 600 seconds"),
         "jobs.attempts_max": (1 <= config.jobs.attempts_max <= 100, "1 to 100"),
         "jobs.grace_s": (0 <= config.jobs.grace_s <= 600, "0 to 600 seconds"),
+        "live.speed": (0.1 <= config.live.speed <= 100_000, "0.1 to 100000 times the clock"),
+        "live.silent_s": (0.1 <= config.live.silent_s <= 3_600, "0.1 to 3600 seconds"),
+        "stream.connections_max": (1 <= config.stream.connections_max <= 1_000_000, "1 to 1000000"),
+        "stream.ping_s": (0.1 <= config.stream.ping_s <= 600, "0.1 to 600 seconds"),
+        "stream.slow_s": (0.1 <= config.stream.slow_s <= 600, "0.1 to 600 seconds"),
         "embedded.check_interval_s": (0.05 <= config.embedded.check_interval_s <= 60, "0.05 to 60 seconds"),
     }
     for name, (holds, accepted) in rules.items():

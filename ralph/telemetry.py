@@ -61,6 +61,43 @@ class Metrics:
         self.panel_symbols = Gauge(
             "ralph_panel_symbols", "Symbols of the panel in memory", ["workspace"], registry=self.registry
         )
+        self.feed_ticks = Counter("ralph_feed_ticks", "Prints that feeds brought", registry=self.registry)
+        self.feed_left_out = Counter(
+            "ralph_feed_left_out", "Prints seen before, or too late for their bar", ["reason"], registry=self.registry
+        )
+        self.feed_last_tick = Gauge(
+            "ralph_feed_last_tick_timestamp_seconds", "When the last print came", registry=self.registry
+        )
+        self.feed_lag_s = Gauge(
+            "ralph_feed_lag_seconds", "How far the feed is behind its own time", registry=self.registry
+        )
+        self.feed_clock_step_s = Gauge(
+            "ralph_feed_clock_step_seconds", "By how much the machine's clock was set lately", registry=self.registry
+        )
+        self.tape_seconds = Histogram(
+            "ralph_tape_advance_seconds",
+            "From a batch to its frames",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+            registry=self.registry,
+        )
+        self.tape_watch_seconds = Histogram(
+            "ralph_tape_watch_seconds",
+            "One look at all watched screens as a minute closes",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+            registry=self.registry,
+        )
+        self.recorder_ticks = Gauge(
+            "ralph_recorder_ticks", "Prints by where they are", ["where"], registry=self.registry
+        )
+        self.recorder_spooled_bytes = Gauge(
+            "ralph_recorder_spooled_bytes", "Pieces of recordings that wait on disk", registry=self.registry
+        )
+        self.ws_connections = Gauge("ralph_ws_connections", "Live connections that are open", registry=self.registry)
+        self.ws_closed = Counter(
+            "ralph_ws_closed", "Live connections that ended, by close code", ["code"], registry=self.registry
+        )
+        self.ws_messages = Counter("ralph_ws_messages", "Messages of frames sent to clients", registry=self.registry)
+        self.ws_bytes = Counter("ralph_ws_bytes", "Bytes of such messages", registry=self.registry)
         self.embedded_restarts = Gauge(
             "ralph_embedded_restarts", "Times an embedded server was restarted", ["server"], registry=self.registry
         )

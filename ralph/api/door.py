@@ -45,6 +45,9 @@ class Door:
         self._body_max = body_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -69,6 +72,24 @@ class Door:
             return
         await self._app(scope, receive, send_secured)
 
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket: no page of another origin may open one, whatever cookie it has."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            refused = self._foreign_host(scope)
+            if refused is None and headers.get(b"origin") and not _same_origin(headers):
+                refused = problem(403, "only Ralph's own pages may connect", "FOREIGN_ORIGIN", field="Origin")
+            if refused is None and not self._has_key(headers) and not await self._has_session(headers):
+                refused = _no_key()
+        except RalphError as error:
+            refused = from_error(error)
+        if refused is None:
+            await self._app(scope, receive, send)
+        elif "websocket.http.response" in (scope.get("extensions") or {}):
+            await _refuse(refused, send, "websocket.http.response")
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": refused.code})
+
     def _foreign_host(self, scope: Scope) -> Problem | None:
         """A name that is not ours is a DNS rebinding attack or a proxy nobody configured."""
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
@@ -82,18 +103,23 @@ class Door:
     async def _not_allowed(self, scope: Scope, headers: dict[bytes, str]) -> Problem | None:
         if not scope["path"].startswith(GUARDED):
             return None
-        scheme, _, key = headers.get(b"authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._access.is_owner_key(key.strip()):
+        if self._has_key(headers):
             return None
-        token = session_of(headers.get(b"cookie", ""))
-        if token is None or not await self._access.is_session(token):
-            how = "sign in with the link from `ralph login`, or send `Authorization: Bearer KEY` (`ralph login --key`)"
-            return problem(401, how, "NOT_ALLOWED", field="Authorization", accepted="Bearer KEY")
+        if not await self._has_session(headers):
+            return _no_key()
         if scope["method"] not in SAFE_METHODS and not _same_origin(headers):
             return problem(
                 403, "a browser session may only write from Ralph's own pages", "FOREIGN_ORIGIN", field="Origin"
             )
         return None
+
+    def _has_key(self, headers: dict[bytes, str]) -> bool:
+        scheme, _, key = headers.get(b"authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and self._access.is_owner_key(key.strip())
+
+    async def _has_session(self, headers: dict[bytes, str]) -> bool:
+        token = session_of(headers.get(b"cookie", ""))
+        return token is not None and await self._access.is_session(token)
 
     async def _read_body(self, headers: dict[bytes, str], receive: Receive) -> tuple[bytes, Problem | None]:
         limit = self._body_max
@@ -150,12 +176,17 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _refuse(found: Problem, send: Send) -> None:
+def _no_key() -> Problem:
+    how = "sign in with the link from `ralph login`, or send `Authorization: Bearer KEY` (`ralph login --key`)"
+    return problem(401, how, "NOT_ALLOWED", field="Authorization", accepted="Bearer KEY")
+
+
+async def _refuse(found: Problem, send: Send, kind: str = "http.response") -> None:
     body = msgspec.json.encode(found)
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     if found.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if found.status == 413:
         headers.append((b"connection", b"close"))  # what is left of the body is not read
-    await send({"type": "http.response.start", "status": found.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": f"{kind}.start", "status": found.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})

@@ -12,6 +12,7 @@ from litestar.di import Provide
 
 from ralph.api import (
     adjustments,
+    board,
     calendar,
     exports,
     health,
@@ -41,10 +42,11 @@ from ralph.jobs.scanning import Scanning
 from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.screening import Screening
 from ralph.jobs.signalling import Signalling
+from ralph.live.running import LiveMarket
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
-from ralph.telemetry import AsgiApp, Metrics, Observer
+from ralph.telemetry import AsgiApp, Metrics, Observer, Receive, Scope, Send
 
 API = "/api/v1"
 
@@ -68,6 +70,8 @@ class Parts:
     vitals: health.Vitals
     uploads: Path
     streams: Streams
+    live: AsgiApp
+    market: LiveMarket
 
 
 def create(parts: Parts) -> AsgiApp:
@@ -75,7 +79,7 @@ def create(parts: Parts) -> AsgiApp:
     files = [imports.router, exports.router, adjustments.router]
     data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router, schedule.router]
     asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
-    routers = [*asking, indicators.router, *data, login.router]
+    routers = [*asking, indicators.router, *data, *board.routers, login.router]
     application = Litestar(
         route_handlers=[
             Router(API, route_handlers=routers),
@@ -93,8 +97,17 @@ def create(parts: Parts) -> AsgiApp:
         logging_config=None,
     )
     hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
-    answering = Conditional(application)  # type: ignore[arg-type]
+    answering = _apart(Conditional(application), parts.live)  # type: ignore[arg-type]
     return Observer(Door(answering, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)
+
+
+def _apart(requests: AsgiApp, sockets: AsgiApp) -> AsgiApp:
+    """WebSockets go their own way: Litestar would add to each of their messages."""
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        await (sockets if scope["type"] == "websocket" else requests)(scope, receive, send)
+
+    return either
 
 
 def _dependencies(parts: Parts) -> dict[str, Provide]:
@@ -113,6 +126,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "vitals": parts.vitals,
         "uploads": parts.uploads,
         "streams": parts.streams,
+        "market": parts.market,
     }
     return {name: _constant(value) for name, value in values.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 
 from ralph import screens
-from ralph.errors import BadExpression, BadParameter, DataNotFound, Departed, NotFound, TooLarge
+from ralph.errors import BadExpression, BadParameter, BadRequest, DataNotFound, Departed, NotFound, TooLarge
 from ralph.market.panel import Panel
 from ralph.screens.presets import find_preset
 from ralph.store.database import Database
@@ -24,6 +25,7 @@ from ralph.store.lists import all_lists, is_list, members_of, named_universe
 from ralph.store.markets import Markets
 from ralph.store.screen_hits import Outcome, record_run, written_sessions
 from ralph.store.screens import SavedScreen, Universe, find_screen, screens_page
+from ralph.tape.watched import WatchedScreen
 
 ANSWERS_BYTES_MAX = 64 << 20  # answers kept in memory, as JSON; the ones used least lately go first
 ANSWER_BYTES_MAX = ANSWERS_BYTES_MAX // 8  # a larger one is not kept
@@ -129,6 +131,21 @@ class Screening:
             hits += await self._record(panel, saved, day, (saved.name.casefold(),))
         done = len(missing)
         return Filled(panel.workspace, panel.simulated, saved.version, len(asked), done, len(asked) - done, hits)
+
+    async def watched(self, panel: Panel) -> list[WatchedScreen]:
+        """The saved screens of the Panel's workspace that are watched, with all that they name. One that cannot be
+        asked, as what it names is gone, is left out."""
+        async with self._database.acquire() as connection:
+            saved, _ = await screens_page(connection, panel.workspace)
+        found = []
+        for each in saved:
+            if each.watch:
+                with contextlib.suppress(BadRequest):
+                    condition = screens.parse(each.expression)
+                    universe = await self._universe(panel, each.universe, None, (each.name.casefold(),))
+                    context = await self._named(panel, condition)
+                    found.append(WatchedScreen(each.id, condition, universe, context))
+        return found
 
     async def check_universe(self, workspace: str | None, universe: Universe, name: str) -> None:
         """Raises what a run of the screen `name` over this universe would; without bars nothing can be said."""

@@ -14,7 +14,16 @@ from ralph.config import RetentionConfig
 from ralph.errors import BadParameter, Unavailable
 from ralph.store.workspaces import CHANGED
 
-Table = Literal["bars_daily", "bars_minute", "import_runs", "screen_runs", "jobs", "schedule_ticks", "web_sessions"]
+Table = Literal[
+    "bars_daily",
+    "bars_minute",
+    "ticks",
+    "import_runs",
+    "screen_runs",
+    "jobs",
+    "schedule_ticks",
+    "web_sessions",
+]
 
 LOCK_S = 10  # a partition goes when nobody reads it; whoever scans for longer is not waited for
 STATEMENT_S = 3_600.0
@@ -44,6 +53,12 @@ _MINUTE = """
      WHERE opened_at < $1::date
 """
 
+_TICKS = """
+    SELECT count(*) AS rows, min(batch_at)::date AS oldest, max(batch_at)::date AS newest
+      FROM ticks
+     WHERE batch_at < $1::date
+"""
+
 _IMPORTS = """
     SELECT count(*) AS rows, min(started_at)::date AS oldest, max(started_at)::date AS newest
       FROM import_runs
@@ -63,7 +78,7 @@ _JOBS = """
      WHERE finished_at < $1::date
 """
 
-_TICKS = """
+_SCHEDULE_TICKS = """
     SELECT count(*) AS rows, min(tick)::date AS oldest, max(tick)::date AS newest
       FROM schedule_ticks
      WHERE tick < $1::date
@@ -78,16 +93,18 @@ _WEB_SESSIONS = """
 _COUNTS: dict[Table, str] = {
     "bars_daily": _DAILY,
     "bars_minute": _MINUTE,
+    "ticks": _TICKS,
     "import_runs": _IMPORTS,
     "screen_runs": _SCREEN_RUNS,
     "jobs": _JOBS,
-    "schedule_ticks": _TICKS,
+    "schedule_ticks": _SCHEDULE_TICKS,
     "web_sessions": _WEB_SESSIONS,
 }
 
 _DELETES: dict[Table, str] = {
     "bars_daily": "DELETE FROM bars_daily WHERE session_on < $1",
     "bars_minute": "DELETE FROM bars_minute WHERE opened_at < $1::date",
+    "ticks": "DELETE FROM ticks WHERE batch_at < $1::date",
     "import_runs": "DELETE FROM import_runs WHERE started_at < $1::date",
     "screen_runs": "DELETE FROM screen_runs WHERE ran_at < $1::date AND NOT wrote_hits",
     "jobs": "DELETE FROM jobs WHERE finished_at < $1::date",
@@ -95,7 +112,7 @@ _DELETES: dict[Table, str] = {
     "web_sessions": "DELETE FROM web_sessions WHERE expires_at < $1::date",
 }
 
-_PARTITIONED: frozenset[Table] = frozenset({"bars_daily", "bars_minute"})
+_PARTITIONED: frozenset[Table] = frozenset({"bars_daily", "bars_minute", "ticks"})
 
 _DROP = "SELECT drop_partitions($1::text::regclass, $2)"
 
@@ -130,6 +147,7 @@ def limits(config: RetentionConfig, today: date) -> dict[Table, tuple[str, date 
     return {
         "bars_daily": ("retention.bars_years", bars_before),
         "bars_minute": ("retention.minute_bars_days", days_ago(config.minute_bars_days)),
+        "ticks": ("retention.ticks_days", days_ago(config.ticks_days)),
         "import_runs": ("retention.import_runs_days", days_ago(config.import_runs_days)),
         "screen_runs": ("retention.screen_runs_days", days_ago(config.screen_runs_days)),
         "jobs": ("retention.jobs_days", days_ago(config.jobs_days)),

@@ -15,7 +15,15 @@ CHUNK_ROWS = 16_384  # about 2 MB of bars: packed in a thread in 3 ms, handed to
 COPY_TIMEOUT_S = 3_600.0
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, no flags, no extension
 _TRAILER = b"\xff\xff"
-_TYPES = {"bool": "?", "int2": ">i2", "int4": ">i4", "date": ">i4", "timestamptz": ">i8", "float8": ">f8"}
+_TYPES = {
+    "bool": "?",
+    "int2": ">i2",
+    "int4": ">i4",
+    "int8": ">i8",
+    "date": ">i4",
+    "timestamptz": ">i8",
+    "float8": ">f8",
+}
 _TIMES = {"date": "datetime64[D]", "timestamptz": "datetime64[us]"}
 _POSTGRES_EPOCH = np.datetime64("2000-01-01", "D")
 
@@ -26,7 +34,7 @@ class WireColumn:
     timestamptz)."""
 
     name: str
-    kind: Literal["bool", "int2", "int4", "date", "timestamptz", "float8"]
+    kind: Literal["bool", "int2", "int4", "int8", "date", "timestamptz", "float8"]
     values: NDArray[Any]
 
 

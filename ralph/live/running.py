@@ -1,0 +1,312 @@
+"""Runs the live market of a workspace, Session after Session, and answers what it shows now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+import numpy as np
+
+from ralph.config import Config
+from ralph.errors import DataNotFound, NotReady, Unavailable, UnknownSymbol
+from ralph.live.clock import SteadyClock
+from ralph.live.days import Playable, next_of_demo, stored_day
+from ralph.live.feed import Feed, PlayedDay
+from ralph.live.pump import Hub, Publisher, pump
+from ralph.live.recorder import Recorder, RecorderState
+from ralph.live.spool import Spool
+from ralph.live.watching import ScreenWatch, Wanted
+from ralph.market.calendar import Calendar
+from ralph.market.cut import until
+from ralph.market.panel import Panel
+from ralph.market.symbol import parse_symbol
+from ralph.market.tick import Batch
+from ralph.signals import signal, systems
+from ralph.signals.signal import Signal
+from ralph.store.database import Database
+from ralph.store.markets import Markets
+from ralph.store.recordings import find_recording
+from ralph.store.signals import Asked, signal_texts
+from ralph.tape.events import IndexQuote, Quote, instant_of
+from ralph.tape.tape import Tape
+from ralph.tape.triggers import Triggers
+
+_log = logging.getLogger("ralph.live")
+
+PAUSE_S = 5.0  # between a Session and the next
+RETRY_S = 1.0  # a feed that broke is not asked again sooner
+LOOK_S = 1.0
+SIMULATOR = "simulator"
+
+_OPEN: tuple[signal.State, ...] = ("armed", "triggered")
+
+State = Literal["off", "starting", "playing", "silent", "waiting"]
+
+
+class FeedState(msgspec.Struct, frozen=True):
+    """How the feed does. session, clock: which Session it plays and where in it; lag_ms behind its own time."""
+
+    workspace: str
+    simulated: bool
+    state: State
+    detail: str
+    source: str | None
+    session: date | None
+    speed: float | None
+    clock: datetime | None
+    lag_ms: float
+    ticks: int
+    ticks_per_s: float
+    duplicates: int
+    late: int
+    recorder: RecorderState
+
+
+class BoardPage(msgspec.Struct, frozen=True):
+    """All quotes of a Session now."""
+
+    workspace: str
+    simulated: bool
+    session: date
+    at: datetime
+    indices: list[IndexQuote]
+    quotes: Sequence[Quote]
+
+
+class QuotePage(msgspec.Struct, frozen=True):
+    """One quote."""
+
+    workspace: str
+    simulated: bool
+    session: date
+    quote: Quote
+
+
+class Meter(Protocol):
+    """Who is told how the live market does, for metrics and health."""
+
+    def advanced(self, batch: Batch, seconds: float) -> None: ...
+
+    def watched(self, seconds: float) -> None: ...
+
+    def recorded(self, state: RecorderState) -> None: ...
+
+    def looked(self, state: FeedState, left_out: tuple[int, int], stepped_s: float) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What the live market works with."""
+
+    config: Config
+    database: Database
+    markets: Markets
+    kernels: Executor
+    calendar: Calendar
+    hub: Hub
+    wanted: Wanted
+    meter: Meter
+    spool: Path
+
+
+@dataclass(eq=False)
+class _Playing:
+    """A Session on its way."""
+
+    panel: Panel
+    tape: Tape
+    feed: Feed
+    source: str
+
+
+class LiveMarket:
+    """The live market of one process. `run` plays it for ever; everything else only looks."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._live = around.config.live
+        self._clock = SteadyClock()
+        self._playing: _Playing | None = None
+        self._detail = "not started yet"
+        self._state: State = "starting" if self._live.enabled else "off"
+        self._last_at = self._clock.seconds()
+        self._rate, self._counted = 0.0, (self._clock.seconds(), 0)
+        self._ticks = 0
+        self._board: tuple[tuple[int, int], bytes] | None = None
+        self._recorder = Recorder(around.database, Spool(around.spool), around.meter.recorded)
+
+    async def run(self) -> None:
+        """Play for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._recorder.run(), name="recorder")
+            tasks.create_task(self._look_around(), name="feed health")
+            if self._live.enabled:
+                tasks.create_task(self._play_on(), name="live market")
+            else:
+                self._detail = "the live market is turned off: live.enabled"
+
+    async def _play_on(self) -> None:
+        while True:
+            try:
+                await self._play_next()
+            except Unavailable as error:
+                self._detail = str(error)
+                await asyncio.sleep(RETRY_S)
+
+    async def _play_next(self) -> None:
+        panel = self._around.markets.panel()
+        if not panel.simulated or panel.sessions.size == 0:
+            self._state, self._detail = "off", f"the workspace {panel.workspace} has no live source"
+            await asyncio.sleep(PAUSE_S)
+            return
+        self._state, self._detail = "starting", "the exchange opens"
+        await self._recorder.close_abandoned(panel.workspace)
+        playable = await asyncio.to_thread(next_of_demo, panel, self._around.calendar)
+        if playable is None:  # not the market of our seed: its newest day again
+            newest: date = panel.sessions[-1].astype(object)
+            playable = await asyncio.to_thread(stored_day, panel, newest, self._around.calendar)
+        while self._around.markets.panel() is panel:
+            await self._play(panel, playable)
+            self._state, self._detail = "waiting", "the Session is over; it begins again soon"
+            await asyncio.sleep(PAUSE_S)
+
+    async def _play(self, panel: Panel, playable: Playable) -> None:
+        """A Session from its opening to its close."""
+        around, frame = self._around, playable.frame
+        tape = Tape(frame)
+        signals = await self._open_signals(panel)
+        tape.triggers = Triggers(signals, tape.board, playable.last_close, around.config.signals.costs)
+        feed = PlayedDay(playable.day, self._live.speed)
+        recorder = self._recorder if await self._is_to_record(panel.workspace, frame.on) else None
+        token = f"{frame.on}-{time.time_ns():x}"
+        if recorder is not None:
+            token = recorder.begin(panel.workspace, frame.on, SIMULATOR, frame.universe)
+        older = await asyncio.to_thread(_before, panel, frame.on)
+        watch = ScreenWatch(older, tape, around.wanted, around.kernels, around.meter.watched)
+        self._playing = _Playing(panel, tape, feed, SIMULATOR)
+        self._state = "playing"
+        self._detail = f"the simulated Session of {frame.on} at {self._live.speed:g} times the clock"
+        is_whole = False
+        try:
+            await pump(feed, tape, Publisher(around.hub, tape, token), recorder, watch, self)
+            await watch.done()
+            is_whole = True
+        finally:
+            watch.leave()
+            if recorder is not None:
+                recorder.end(is_whole=is_whole)
+
+    async def _open_signals(self, panel: Panel) -> list[Signal]:
+        names = {*systems.build(self._around.config.signals)}
+        async with self._around.database.acquire() as connection:
+            found = [
+                text for state in _OPEN for text in await signal_texts(connection, panel.workspace, Asked(state=state))
+            ]
+        signals = await asyncio.to_thread(_decoded, found)
+        return [each for each in signals if each.system in names or each.system.startswith(systems.SCREEN)]
+
+    async def _is_to_record(self, workspace: str, on: date) -> bool:
+        """A Session of the simulated market is the same each time: once recorded to its end, it is not again."""
+        if not self._live.record:
+            return False
+        async with self._around.database.acquire() as connection:
+            found = await find_recording(connection, workspace, on)
+        return found is None or not found.is_whole
+
+    def advanced(self, batch: Batch, seconds: float) -> None:
+        """A batch is through."""
+        if len(batch.ticks):
+            self._last_at = self._clock.seconds()
+            self._ticks += len(batch.ticks)
+        self._around.meter.advanced(batch, seconds)
+
+    async def _look_around(self) -> None:
+        """Say how the feed does, once a second, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = self._clock.seconds()
+            at, ticks = self._counted
+            self._rate = (self._ticks - ticks) / max(now - at, 1e-9)
+            self._counted = now, self._ticks
+            playing = self._playing
+            left_out = (0, 0) if playing is None else (playing.tape.duplicates, playing.tape.late)
+            self._around.meter.looked(self.state(), left_out, self._clock.stepped_s())
+
+    def state(self) -> FeedState:
+        """How the feed does now."""
+        playing = self._playing
+        quiet_s = self._clock.seconds() - self._last_at
+        state, detail = self._state, self._detail
+        if state == "playing" and quiet_s >= self._live.silent_s:
+            state, detail = "silent", f"no print for {quiet_s:.0f} s: {detail}"
+        panel = self._around.markets.panel() if playing is None else playing.panel
+        return FeedState(
+            workspace=panel.workspace,
+            simulated=panel.simulated,
+            state=state,
+            detail=detail,
+            source=None if playing is None else playing.source,
+            session=None if playing is None else playing.tape.frame.on,
+            speed=None if playing is None else self._live.speed,
+            clock=None if playing is None or not playing.tape.board.now else instant_of(playing.tape.board.now),
+            lag_ms=0.0 if playing is None else round(playing.feed.lag_s * 1e3, 1),
+            ticks=self._ticks,
+            ticks_per_s=round(self._rate, 1),
+            duplicates=0 if playing is None else playing.tape.duplicates,
+            late=0 if playing is None else playing.tape.late,
+            recorder=self._recorder.state(),
+        )
+
+    def board(self) -> bytes:
+        """The BoardPage as JSON, encoded once a change; NotReady before the first Session."""
+        playing = self._now_playing()
+        tape = playing.tape
+        version = (id(tape), tape.ticks)
+        if self._board is None or self._board[0] != version:
+            page = BoardPage(
+                workspace=playing.panel.workspace,
+                simulated=playing.panel.simulated,
+                session=tape.frame.on,
+                at=instant_of(max(tape.board.now, tape.frame.opens_at)),
+                indices=list(tape.indices.values()),
+                quotes=tape.board.quotes(np.arange(len(tape.frame.universe))),
+            )
+            self._board = version, msgspec.json.encode(page)
+        return self._board[1]
+
+    def quote(self, code: str) -> QuotePage:
+        """The quote of a Symbol. UnknownSymbol where the Session has none by that code; NotReady."""
+        playing = self._now_playing()
+        tape = playing.tape
+        symbol = parse_symbol(code)
+        if symbol is None or symbol not in tape.frame.universe:
+            raise UnknownSymbol(
+                f"the Session of {tape.frame.on} has no symbol {code[:20]!r}", field="code", accepted="a listed code"
+            )
+        found = tape.board.quotes(np.array([tape.frame.universe.index(symbol)]))
+        if not found:
+            raise DataNotFound(f"{symbol} has neither traded nor a base price on {tape.frame.on}", field="code")
+        return QuotePage(playing.panel.workspace, playing.panel.simulated, tape.frame.on, found[0])
+
+    def _now_playing(self) -> _Playing:
+        if self._playing is None:
+            raise NotReady(f"there is no live market yet: {self._detail}; ask /api/v1/feed")
+        return self._playing
+
+
+def _decoded(texts: Sequence[str]) -> list[Signal]:
+    return [msgspec.json.decode(text, type=Signal) for text in texts]
+
+
+def _before(panel: Panel, on: date) -> Panel:
+    """The Panel up to the Session before one that it may have already."""
+    older = panel.sessions[panel.sessions < np.datetime64(on, "D")]
+    return panel if older.size == panel.sessions.size else until(panel, older[-1].astype(object))

@@ -1,0 +1,232 @@
+"""Watched screens: who enters and leaves them while the market is open.
+
+The Session so far is laid below a Panel as its newest bar, exactly as it will be when it is stored; so at the last bar
+of the day a watched screen holds what the screen as of that day will. Not for the event loop: it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ralph.errors import BadRequest
+from ralph.market.append import append
+from ralph.market.columns import BarColumns
+from ralph.market.panel import FIELDS, Panel
+from ralph.market.symbol import Listing, Symbol
+from ralph.screens.across import Scope
+from ralph.screens.matching import truths
+from ralph.screens.selecting import Context, resolved
+from ralph.screens.tree import Condition
+from ralph.screens.universe import members
+from ralph.tape.events import ScreenMoved, instant_of
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class WatchedScreen:
+    """A saved screen that is watched: what it asks, and whom; `context` has the lists and screens that it names."""
+
+    id: str
+    condition: Condition
+    universe: list[str] | str | None = None
+    context: Context = field(default_factory=Context)
+
+
+class SoFar(NamedTuple):
+    """The Session's bars so far: `symbol` [bars] places in the universe, prices as traded; at UTC nanoseconds."""
+
+    at: int
+    symbol: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    value: FloatArray
+
+
+class RunningPanel:
+    """A Panel with a Session that is not over. `lay` writes into it what was held before: one reader, who is done with
+    the last one when the next comes."""
+
+    def __init__(self, panel: Panel, on: date, universe: Sequence[str]) -> None:
+        assert panel.sessions.size == 0 or panel.sessions[-1] < np.datetime64(on, "D"), "a Session to come"
+        self._panel = panel
+        self._on = np.datetime64(on, "D")
+        self._listings = tuple(
+            panel.listings[panel.columns[Symbol(code)]] if Symbol(code) in panel.columns else Listing(Symbol(code))
+            for code in universe
+        )
+        self._grown: Panel | None = None
+        self._column = np.zeros(0, dtype=np.int64)
+        self._is_laid = np.zeros(0, dtype=np.bool_)
+
+    def lay(self, bars: SoFar) -> Panel:
+        """The Panel with these bars as its newest Session."""
+        grown = self._grown
+        column = self._column[bars.symbol] if grown is not None else self._column
+        new = np.zeros(0, dtype=np.int64)
+        if grown is not None:
+            new = np.unique(column[(column >= 0)][~self._is_laid[column[column >= 0]]])
+        # A Symbol that is not a column yet, has an action today or fills its column: everything is laid anew.
+        if grown is None or (column < 0).any() or (grown.first[new] == 0).any() or self._acts(new):
+            return self._lay_all(bars)
+        self._shift(grown, new)
+        for name in FIELDS:
+            grown.fields[name][-1, column] = getattr(bars, name)
+        return replace(grown)  # what it has derived from older bars of today goes
+
+    def _acts(self, columns: IntArray) -> bool:
+        day = self._on.astype(object)
+        return any(
+            action.on == day and self._panel.columns.get(action.symbol) in columns for action in self._panel.actions
+        )
+
+    def _lay_all(self, bars: SoFar) -> Panel:
+        present = tuple(self._listings[place] for place in bars.symbol.tolist())
+        order = sorted(range(len(present)), key=lambda at: present[at].symbol)
+        rows = np.array(order, dtype=np.int64)
+        columns = BarColumns(
+            listings=tuple(present[at] for at in order),
+            symbol=np.arange(rows.size, dtype=np.int32),
+            day=np.full(rows.size, self._on),
+            **{name: getattr(bars, name)[rows].astype(np.float64) for name in FIELDS},
+            flags=np.zeros(rows.size, dtype=np.uint8),
+        )
+        grown = append(self._panel, columns, data_version=f"{self._panel.data_version}+")
+        for values in grown.fields.values():
+            values.flags.writeable = True
+        for array in (grown.rows, grown.first):
+            array.flags.writeable = True
+        grown.flags.flags.writeable = True
+        self._grown = grown
+        self._column = np.array([grown.columns.get(listing.symbol, -1) for listing in self._listings], dtype=np.int64)
+        self._is_laid = grown.rows[-1] >= 0
+        return grown
+
+    def _shift(self, grown: Panel, columns: IntArray) -> None:
+        """Symbols that trade for the first time today: their older bars go one up."""
+        if not columns.size:
+            return
+        for values in grown.fields.values():
+            values[:-1, columns] = values[1:, columns]
+        grown.flags[:-1, columns] = grown.flags[1:, columns]
+        older = grown.rows[:-1, columns]
+        grown.rows[:-1, columns] = np.where(older >= 0, older - 1, older)
+        grown.rows[-1, columns] = grown.bar_count - 1
+        grown.flags[-1, columns] = 0
+        grown.first[columns] -= 1
+        self._is_laid[columns] = True
+
+
+class WatchedScreens:
+    """Who is in each watched screen; at first who was at the last close."""
+
+    def __init__(self, panel: Panel, on: date, universe: Sequence[str], names: Sequence[str | None]) -> None:
+        self._panel = panel
+        self._universe, self._names = universe, names
+        self._place = {code: at for at, code in enumerate(universe)}
+        self._running = RunningPanel(panel, on, universe)
+        self._screens: dict[str, WatchedScreen] = {}
+        self._inside: dict[str, BoolArray] = {}
+        self.refused: dict[str, str] = {}
+
+    def watch(self, wanted: Sequence[WatchedScreen]) -> None:
+        """Watch these from now on; `refused` says why one cannot be."""
+        self.refused = {}
+        self._screens = {each.id: each for each in wanted}
+        self._inside = {name: inside for name, inside in self._inside.items() if name in self._screens}
+        for each in wanted:
+            if each.id not in self._inside:
+                found = self._matches(self._panel, [each])
+                self._inside[each.id] = self._of_universe(self._panel, found[0]) if found else self._nobody()
+
+    def __len__(self) -> int:
+        return len(self._screens)
+
+    def inside(self, screen: str) -> list[str]:
+        """The codes that are in a screen."""
+        return [self._universe[place] for place in np.flatnonzero(self._inside[screen]).tolist()]
+
+    def look(self, bars: SoFar) -> list[ScreenMoved]:
+        """Who has entered and left, by the Session so far."""
+        if not self._screens or not bars.symbol.size:
+            return []
+        panel = self._running.lay(bars)
+        traded = self._nobody()
+        traded[bars.symbol] = True
+        close = np.full(traded.size, np.nan)
+        close[bars.symbol] = bars.close
+        moved: list[ScreenMoved] = []
+        for group in _by_universe(self._screens.values()):
+            for screen, found in zip(group, self._matches(panel, group), strict=False):
+                now = np.where(traded, self._of_universe(panel, found), self._inside[screen.id])
+                moved += self._moves(screen.id, now, close, bars.at)
+                self._inside[screen.id] = now
+        return moved
+
+    def _moves(self, screen: str, now: BoolArray, close: FloatArray, at: int) -> list[ScreenMoved]:
+        when = instant_of(at)
+        return [
+            ScreenMoved(
+                screen=screen,
+                event="entered" if now[place] else "left",
+                symbol=self._universe[place],
+                name=self._names[place],
+                price=float(close[place]),
+                at=when,
+            )
+            for place in np.flatnonzero(now != self._inside[screen]).tolist()
+        ]
+
+    def _matches(self, panel: Panel, group: Sequence[WatchedScreen]) -> list[BoolArray]:
+        """The columns that meet each screen of a group; nothing at all where one of them cannot be evaluated."""
+        if panel.sessions.size == 0:
+            return []
+        view, first = panel.as_of(), group[0]
+        try:
+            scope = Scope(view, lambda seen: members(seen, first.universe), first.context)
+            columns = np.flatnonzero(scope.universe(view) & view.traded)
+            parts = [resolved(each.condition, each.context) for each in group]
+            found = truths(scope, columns, parts)
+        except BadRequest as error:
+            if len(group) > 1:
+                return [mask for each in group for mask in self._matches(panel, [each]) or [view.traded & False]]
+            self.refused[first.id] = error.message
+            return []
+        masks = []
+        for truth in found:
+            mask = np.zeros(view.first.size, dtype=np.bool_)
+            mask[columns[truth.true]] = True
+            masks.append(mask)
+        return masks
+
+    def _of_universe(self, panel: Panel, columns: BoolArray) -> BoolArray:
+        inside = self._nobody()
+        for column in np.flatnonzero(columns).tolist():
+            place = self._place.get(panel.symbols[column])
+            if place is not None:
+                inside[place] = True
+        return inside
+
+    def _nobody(self) -> BoolArray:
+        return np.zeros(len(self._universe), dtype=np.bool_)
+
+
+def _by_universe(wanted: Iterable[WatchedScreen]) -> list[list[WatchedScreen]]:
+    """Screens that look at the same Symbols and name nothing are evaluated together."""
+    groups: dict[object, list[WatchedScreen]] = {}
+    for each in wanted:
+        names_nothing = not each.context.lists and not each.context.screens
+        universe = tuple(each.universe) if isinstance(each.universe, list) else each.universe
+        groups.setdefault(("all", universe) if names_nothing else ("own", each.id), []).append(each)
+    return list(groups.values())

@@ -1,0 +1,167 @@
+"""A `/ws` behind the door and uvicorn, in the test's own loop, with a journal in memory; and clients of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from ralph.api.access import Access
+from ralph.api.door import Door
+from ralph.api.live_socket import LiveSocket
+from ralph.app import bind
+from ralph.config import StreamConfig
+from ralph.market.panel import Panel
+from ralph.stream.protocol import MESSAGE_BYTES
+from ralph.stream.sockets import EXTENSION, StraightWebSocket
+from ralph.stream.station import Station
+from ralph.telemetry import Metrics, Receive, Scope, Send
+
+KEY = "rk_the-owner"
+BEARER = {"Authorization": f"Bearer {KEY}"}
+PATIENCE_S = 10.0
+
+
+class Sessions:
+    """Browser sessions: none."""
+
+    async def save_session(self, token_sha256: bytes, expires_at: datetime) -> None:
+        raise AssertionError
+
+    async def session_expiry(self, token_sha256: bytes) -> datetime | None:
+        return None
+
+
+class MemoryJournal:
+    """Announcements in a list, in the order of their epochs."""
+
+    def __init__(self) -> None:
+        self.epochs: list[str] = []
+        self.entries: list[tuple[str, str, int, str | None, str]] = []
+
+    async def begin(self, workspace: str) -> str:
+        self.epochs.append(f"epoch{len(self.epochs)}")
+        return self.epochs[-1]
+
+    async def keys(self, workspace: str) -> list[tuple[str, str]]:
+        return [(topic, key) for _, topic, _, key, _ in self.entries if key is not None]
+
+    async def write(self, epoch: str, entries: Sequence[tuple[str, int, str | None, str]]) -> None:
+        self.entries += [(epoch, *entry) for entry in entries]
+
+    async def after(
+        self, epoch: str, now: str, topic: str, number: int, limit: int
+    ) -> list[tuple[str, int, str]] | None:
+        if epoch not in self.epochs:
+            return None
+        begun = self.epochs.index(epoch)
+        found = [
+            (each, place, text)
+            for each, name, place, _, text in self.entries
+            if name == topic and (self.epochs.index(each), place) > (begun, number)
+        ]
+        return found[:limit]
+
+    async def cut(self) -> None:
+        return None
+
+
+class Live:
+    """A running server."""
+
+    def __init__(self, station: Station, metrics: Metrics, url: str) -> None:
+        self.station = station
+        self.hub = station.hub
+        self.metrics = metrics
+        self.url = url
+
+    @contextlib.asynccontextmanager
+    async def client(self, **options: Any) -> AsyncIterator[Client]:
+        """A connected client that has read its hello."""
+        async with connect(self.url, additional_headers=BEARER, compression=None, **options) as socket:
+            client = Client(socket)
+            client.hello = await client.read()
+            yield client
+
+
+class Client:
+    """A client that speaks the protocol."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.hello: dict[str, Any] = {}
+
+    async def read(self) -> dict[str, Any]:
+        """The next message."""
+        return cast(dict[str, Any], msgspec.json.decode(await asyncio.wait_for(self.socket.recv(), PATIENCE_S)))
+
+    async def ask(self, **op: Any) -> dict[str, Any]:
+        """Ask, and read the answer, which comes before anything else."""
+        await self.socket.send(msgspec.json.encode(op).decode())
+        return await self.read()
+
+    async def frames(self, count: int = 1) -> list[dict[str, Any]]:
+        """Frames as they come, until there are so many."""
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            found += (await self.read())["frames"]
+        return found
+
+    async def closed(self) -> tuple[int | None, str | None]:
+        """Read until the end: why the server hung up."""
+        await asyncio.wait_for(self.socket.wait_closed(), PATIENCE_S)
+        return self.socket.close_code, self.socket.close_reason
+
+
+@contextlib.asynccontextmanager
+async def live(
+    config: StreamConfig | None = None, journal: MemoryJournal | None = None, straight: bool = True
+) -> AsyncIterator[Live]:
+    """A server; straight=False: frames go through plain ASGI."""
+    config = config or StreamConfig()
+    station = Station(journal or MemoryJournal(), config)
+    await station.begin("demo")
+    metrics = Metrics("test")
+    panel = cast(Panel, SimpleNamespace(workspace="demo", simulated=True, columns={"005930": 0, "000660": 1}))
+    socket = LiveSocket(station, lambda: panel, metrics)
+
+    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            scope["extensions"].pop(EXTENSION)
+        await socket(scope, receive, send)
+
+    door = Door(socket if straight else plain, Access(KEY, Sessions()), frozenset(), 2_000)
+    listener = bind("127.0.0.1", 0)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            door,  # type: ignore[arg-type]
+            http="httptools",
+            ws=StraightWebSocket,
+            ws_max_size=MESSAGE_BYTES,
+            ws_ping_interval=config.ping_s,
+            ws_ping_timeout=config.ping_s,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+        )
+    )
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    tasks = [asyncio.ensure_future(work) for work in (server.serve(sockets=[listener]), station.run(), socket.count())]
+    try:
+        while not server.started:
+            await asyncio.sleep(0.005)
+        yield Live(station, metrics, f"ws://127.0.0.1:{listener.getsockname()[1]}/ws")
+    finally:
+        server.should_exit = True
+        await tasks[0]
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        listener.close()
