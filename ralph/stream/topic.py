@@ -97,6 +97,12 @@ class Announced:
         if len(self._keys) > KEYS_MAX:
             del self._keys[next(iter(self._keys))]
 
+    def skip_to(self, number: int) -> None:
+        """What comes up to a number is not to be had here: nobody is told it by this process."""
+        self.version = number
+        self._texts.clear()
+        self.made = {}
+
     def reaches(self, number: int) -> bool:
         """Whether everything after a number is kept, and the number is none of the future."""
         return self.version - len(self._texts) <= number <= self.version
