@@ -141,7 +141,7 @@ async def live(
     listener = bind("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(
-            door,  # type: ignore[arg-type]
+            door,
             http="httptools",
             ws=StraightWebSocket,
             ws_max_size=MESSAGE_BYTES,
@@ -155,7 +155,7 @@ async def live(
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     tasks = [asyncio.ensure_future(work) for work in (server.serve(sockets=[listener]), station.run(), socket.count())]
     try:
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody
             await asyncio.sleep(0.005)
         yield Live(station, metrics, f"ws://127.0.0.1:{listener.getsockname()[1]}/ws")
     finally:
