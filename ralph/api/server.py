@@ -29,6 +29,7 @@ from ralph.api import (
     screens,
     signals,
     symbols,
+    system,
 )
 from ralph.api.access import Access
 from ralph.api.conditional import Conditional
@@ -42,7 +43,7 @@ from ralph.jobs.signalling import Signalling
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
-from ralph.telemetry import AsgiApp, Metrics, Observer
+from ralph.telemetry import AsgiApp, Instruments
 
 API = "/api/v1"
 
@@ -60,7 +61,7 @@ class Parts:
     scanning: Scanning
     signalling: Signalling
     kernels: Executor
-    metrics: Metrics
+    instruments: Instruments
     calendar: Calendar
     vitals: health.Vitals
     uploads: Path
@@ -70,7 +71,7 @@ class Parts:
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     files = [imports.router, exports.router, adjustments.router]
-    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
+    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router, system.router]
     asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
     routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
@@ -91,7 +92,8 @@ def create(parts: Parts) -> AsgiApp:
     )
     hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
     answering = Conditional(application)  # type: ignore[arg-type]
-    return Observer(Door(answering, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)
+    door = Door(answering, parts.access, hosts, parts.config.limits.body_bytes)
+    return parts.instruments.observed(door, parts.config.log.requests_per_s)
 
 
 def _dependencies(parts: Parts) -> dict[str, Provide]:
@@ -104,7 +106,8 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "scanning": parts.scanning,
         "signalling": parts.signalling,
         "kernels": parts.kernels,
-        "metrics": parts.metrics,
+        "instruments": parts.instruments,
+        "metrics": parts.instruments.metrics,
         "calendar": parts.calendar,
         "vitals": parts.vitals,
         "uploads": parts.uploads,

@@ -64,9 +64,9 @@ def _serve(purpose: str, config: Config) -> None:
     import uvloop
 
     from ralph.app import Application, address, bind
-    from ralph.telemetry import configure_logs
+    from ralph.telemetry import configure_logs, log_rules
 
-    configure_logs(config.log.level, config.log.format)
+    configure_logs(log_rules(config))
     home = Home(config.home)
     _refuse_second(home)
     listener = bind(config.host, config.port)
