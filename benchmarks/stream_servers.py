@@ -25,8 +25,8 @@ from litestar.channels.backends.memory import MemoryChannelsBackend
 
 from ralph.api.access import Access
 from ralph.api.door import Door
+from ralph.api.listening import bind
 from ralph.api.live_socket import LiveSocket
-from ralph.app import bind
 from ralph.config import StreamConfig
 from ralph.stream.protocol import MESSAGE_BYTES
 from ralph.stream.sockets import StraightWebSocket

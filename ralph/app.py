@@ -10,9 +10,8 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 import uvicorn
@@ -20,13 +19,15 @@ import uvicorn
 from ralph import __version__, indicators, scanners
 from ralph.api.access import Access
 from ralph.api.health import Vitals
+from ralph.api.listening import HttpServer, address
 from ralph.api.live_socket import LiveSocket
+from ralph.api.probes import Probed, Probes, describe, observe_panel
 from ralph.api.server import Parts, create
 from ralph.api.streams import Streams
 from ralph.config import Config
 from ralph.embedded.home import Addresses, Home
 from ralph.embedded.servers import EmbeddedServers
-from ralph.errors import Misconfigured, RalphError
+from ralph.errors import RalphError
 from ralph.jobs.demo import fill_demo
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.scheduler import Scheduler
@@ -37,12 +38,12 @@ from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
 from ralph.live.metering import LiveMeter
 from ralph.live.running import LiveMarket, Surroundings
-from ralph.market.panel import Panel
 from ralph.store.announcements import Announcements
 from ralph.store.cache import Cache
 from ralph.store.database import Database
 from ralph.store.ledger import QueueName
 from ralph.store.markets import Markets
+from ralph.store.metering import Meter
 from ralph.store.migrate import migrate
 from ralph.store.panels import PanelStore
 from ralph.store.storage import bar_storage
@@ -50,67 +51,19 @@ from ralph.store.web_sessions import WebSessions
 from ralph.stream.protocol import MESSAGE_BYTES
 from ralph.stream.sockets import StraightWebSocket
 from ralph.stream.station import Station
-from ralph.telemetry import Metrics
+from ralph.telemetry import Instruments, KernelThread
+from ralph.telemetry.pressure import watch_loop
 
 _log = logging.getLogger("ralph.app")
 
 REQUIRED = ("database", "schema", "kernels", "panel")
 """Parts without which Ralph cannot answer."""
 
-KERNELS = "kernels"  # the name of their one thread
+WORKER_SILENT_S = 15.0  # a worker that does not reach the ledger for longer is not well
 GRACE_S = 10  # requests in flight have this long when the process is told to stop
-PROBE_S = 1.0
-PROBE_TIMEOUT_S = 2.0
 ARRAY_BYTES_MAX = 32 << 20  # arrays up to this size come from kept memory; glibc allows no more
 KEPT_BYTES = 128 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-BACKLOG = 2_048  # connections the kernel holds while the loop is busy
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; Misconfigured when the port is taken or the address is not ours or not loopback."""
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise Misconfigured(
-            f"host {host} is not loopback, and there is no owner with a password yet; use --host 127.0.0.1",
-            field="host",
-            accepted="127.0.0.1",
-        )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise Misconfigured(
-            f"port {port} on {host} cannot be used ({error.strerror}); choose another with --port, 0 picks a free one",
-            field="port",
-            accepted="a free port",
-        ) from error
-    listener.setblocking(False)
-    return listener
-
-
-class _HttpServer(uvicorn.Server):
-    """Uvicorn that says when it listens, without its signal handling: the application stops in its own order."""
-
-    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-        self._on_exit = on_exit
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.should_exit = True
-        self._on_exit()
 
 
 def keep_freed_memory() -> None:
@@ -142,13 +95,14 @@ class Application:
         self._config = config
         self._home = home
         self._say = say
-        self._metrics = Metrics(__version__)
+        self._instruments = Instruments(config.telemetry, __version__)
+        self._metrics = self._instruments.metrics
         self._vitals = Vitals(__version__, REQUIRED)
-        self._kernels = ThreadPoolExecutor(max_workers=1, thread_name_prefix=KERNELS)
+        self._kernels = KernelThread(self._metrics)
         self._servers = EmbeddedServers(home, check_interval_s=config.embedded.check_interval_s)
-        self._database = Database()
+        self._database = Database(Meter(self._metrics) if config.telemetry.enabled else None)
         self._cache = Cache()
-        self._markets = Markets(self._database, PanelStore(home.path / "panel"), self._on_panel)
+        self._markets = Markets(self._database, PanelStore(home.path / "panel"), partial(observe_panel, self._metrics))
         self._screening = Screening(self._database, self._markets, self._kernels, self._metrics.screen_seconds.observe)
         self._scanning = Scanning(self._markets, self._screening, self._kernels)
         self._signalling = Signalling(self._database, self._markets, self._screening, self._kernels, config.signals)
@@ -189,7 +143,7 @@ class Application:
             signalling=self._signalling,
             scheduler=self._scheduler,
             kernels=self._kernels,
-            metrics=self._metrics,
+            instruments=self._instruments,
             calendar=self._calendar,
             vitals=self._vitals,
             uploads=self._home.path / "uploads",
@@ -197,7 +151,7 @@ class Application:
             live=self._live,
             market=self._market,
         )
-        http = _HttpServer(
+        http = HttpServer(
             uvicorn.Config(
                 create(parts),
                 http="httptools",
@@ -217,6 +171,9 @@ class Application:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, http.handle_exit, name, None)
+        self._instruments.start()
+        for work in (watch_loop(self._metrics.loop_lag.observe), self._instruments.recent.follow()):
+            self._spawn(work, http)
         self._spawn(self._start(http, f"http://{address(listener)}"), http)
         try:
             await http.serve(sockets=[listener])
@@ -225,7 +182,7 @@ class Application:
         if self._failure is not None:
             raise self._failure
 
-    async def _start(self, http: _HttpServer, url: str) -> None:
+    async def _start(self, http: HttpServer, url: str) -> None:
         await http.listening.wait()  # whoever asks whether we live is answered before all else
         # The kernels compile or load in their thread while the servers start.
         warming = asyncio.get_running_loop().run_in_executor(self._kernels, indicators.warm_up)
@@ -246,19 +203,25 @@ class Application:
         if self._config.demo:
             await fill_demo(self._database, self._say, self._say.progress)
         await self._markets.refresh()
-        self._note("panel", self._describe_panel())
-        self._say(f"✓ market in memory: {self._describe_panel()}")
+        market = describe(self._markets.panel())
+        self._note("panel", market)
+        self._say(f"✓ market in memory: {market}")
         self._spawn(self._markets.follow(), http)
         # Processes that share a Redis of their own choice serve one stream; an embedded one serves this process alone.
         await self._station.begin(self._markets.panel().workspace, self._config.redis_url)
         self._spawn(self._station.run(), http)
         self._spawn(self._live.count(), http)
-        self._spawn(self._probe(), http)
+        self._spawn(Probes(self._probed()).run(), http)
         self._spawn(Warming(self._database, self._markets, self._scanning).follow(), http)
         if self._config.jobs.embedded:
-            watcher = MeteredWatcher(self._metrics, lambda detail: self._note("jobs", detail))
             means = Means(
-                self._config, self._database, database_url, redis_url, watcher=watcher, scheduler=self._scheduler
+                self._config,
+                self._database,
+                database_url,
+                redis_url,
+                watcher=MeteredWatcher(self._metrics, self._note_jobs),
+                tracer=self._instruments.tracer,
+                scheduler=self._scheduler,
             )
             self._worker = Worker(means)
             self._spawn(self._worker.run(), http)
@@ -275,7 +238,7 @@ class Application:
     async def _warm_scanners(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._kernels, scanners.warm_up)
 
-    def _spawn(self, work: Coroutine[None, None, None], http: _HttpServer) -> None:
+    def _spawn(self, work: Coroutine[None, None, None], http: HttpServer) -> None:
         """Run work beside the server; should it fail, the server stops rather than go on without it."""
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -312,56 +275,51 @@ class Application:
         await self._cache.close()
         await self._servers.stop()
         self._kernels.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._instruments.close)
 
     def _note(self, name: str, detail: str) -> None:
         self._vitals.note(name, ok=True, detail=detail)
 
-    def _on_panel(self, panel: Panel) -> None:
-        self._metrics.panel_bars.labels(panel.workspace).set(panel.bar_count)
-        self._metrics.panel_symbols.labels(panel.workspace).set(len(panel.listings))
+    def _note_jobs(self, detail: str) -> None:
+        silent_s = max(WORKER_SILENT_S, 3 * self._config.jobs.sweep_s)
+        self._vitals.note("jobs", ok=True, detail=detail, good_for_s=silent_s)
 
-    def _describe_panel(self) -> str:
-        panel = self._markets.panel()
-        if panel.sessions.size == 0:
-            return f"workspace {panel.workspace} is empty: ralph import bars FILE"
-        simulated = ", simulated" if panel.simulated else ""
-        size = f"{len(panel.listings)} symbols, {panel.sessions.size} sessions to {panel.sessions[-1]}"
-        return f"workspace {panel.workspace}{simulated}, {size}"
-
-    async def _probe(self) -> None:
-        """Ask each part how it does, for ever; health answers from what was last heard."""
-        while True:
-            await self._probe_one("database", self._database.ping)
-            await self._probe_one("redis", self._cache.ping)
-            for name, state in self._servers.states().items():
-                self._metrics.embedded_restarts.labels(name).set(state.restarts)
-            with contextlib.suppress(RalphError):
-                self._vitals.note("panel", ok=True, detail=self._describe_panel())
-            await asyncio.sleep(PROBE_S)
-
-    async def _probe_one(self, name: str, ping: Callable[[], Awaitable[None]]) -> None:
-        started = time.perf_counter()
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await ping()
-        except (RalphError, TimeoutError) as error:
-            self._vitals.note(name, ok=False, detail=str(error) or "no answer")
-        else:
-            self._vitals.note(name, ok=True, detail="reachable", latency_ms=(time.perf_counter() - started) * 1e3)
+    def _probed(self) -> Probed:
+        return Probed(
+            vitals=self._vitals,
+            metrics=self._metrics,
+            database=self._database,
+            cache=self._cache,
+            servers=self._servers,
+            markets=self._markets,
+            calendar=self._calendar,
+            home=self._home.path,
+        )
 
 
 async def work(config: Config, addresses: Addresses, queues: Sequence[QueueName], say: Callable[[str], None]) -> None:
     """Work on jobs of these queues, without serving, until told to stop."""
     assert addresses.database_url is not None
     assert addresses.redis_url is not None
-    database = Database()
+    instruments = Instruments(config.telemetry, __version__)
+    database = Database(Meter(instruments.metrics))
     await database.connect(addresses.database_url)
+    instruments.start()
     try:
         async with database.acquire() as connection:
             await migrate(connection)
-        scheduler = Scheduler(database, Home(config.home).calendar(), config)
-        urls = (addresses.database_url, addresses.redis_url)
-        worker = Worker(Means(config, database, *urls, queues=queues, scheduler=scheduler))
+        watcher = MeteredWatcher(instruments.metrics, lambda detail: None)
+        means = Means(
+            config,
+            database,
+            addresses.database_url,
+            addresses.redis_url,
+            queues=queues,
+            watcher=watcher,
+            tracer=instruments.tracer,
+            scheduler=Scheduler(database, Home(config.home).calendar(), config),
+        )
+        worker = Worker(means)
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, worker.stop_picking)
@@ -369,12 +327,7 @@ async def work(config: Config, addresses: Addresses, queues: Sequence[QueueName]
         await worker.run()
     finally:
         await database.close()
-
-
-def address(listener: socket.socket) -> str:
-    """host:port of a bound socket, as it stands in a URL."""
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        instruments.close()
 
 
 @contextlib.contextmanager

@@ -11,29 +11,53 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 from platformdirs import user_data_path
 
 from ralph.catalog import nearest
 from ralph.errors import Misconfigured
 
-SECRETS = ("database_url", "redis_url")
+SECRETS = ("database_url", "redis_url", "telemetry.otlp_headers")
 """Settings that may hold a password: never shown, also read from a file named by `..._FILE`."""
 
 OUTSIDE = frozenset({"RALPH_SHARED_DIR"})
 """Variables that start with RALPH_ and belong to tests and benchmarks."""
 
-
+STANDARD_VARIABLES = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "telemetry.otlp_endpoint",
+    "OTEL_EXPORTER_OTLP_HEADERS": "telemetry.otlp_headers",
+}  # those of OpenTelemetry that stand for settings of ours
 Section = TypeVar("Section", bound=msgspec.Struct)
 
 
 class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """level: what is written; format: auto is pretty on a terminal, JSON elsewhere."""
+    """level: what is written; format: auto is pretty on a terminal, JSON elsewhere; requests_per_s: lines for requests
+    that went well and were quick, at most, each second."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "pretty"] = "auto"
+    requests_per_s: Annotated[int, Meta(ge=0, le=100_000)] = 20
+
+
+class TelemetryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """enabled         off: requests are neither counted, traced nor logged
+    otlp_endpoint   a collector's OTLP/HTTP address; without one nothing leaves the process. The variable
+                    OTEL_EXPORTER_OTLP_ENDPOINT is read, too
+    otlp_headers    what the collector wants to see: `name=value,name=value`
+    trace_ratio     of ordinary requests and jobs, how many are sent as traces; failed and slow ones always are
+    slow_ms         what takes longer is slow
+    metrics_s       how often metrics are sent to the collector
+    """
+
+    enabled: bool = True
+    otlp_endpoint: Annotated[str, Meta(pattern="^https?://")] | None = None
+    otlp_headers: Annotated[str, Meta(pattern="^[^=,]+=[^,]*(,[^=,]+=[^,]*)*$")] | None = None
+    trace_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    slow_ms: Annotated[float, Meta(gt=0, le=3_600_000)] = 1_000.0
+    metrics_s: Annotated[float, Meta(ge=0.05, le=3_600)] = 30.0
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -231,6 +255,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     demo: bool = True
     open: bool = True
     log: LogConfig = LogConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
     limits: LimitsConfig = LimitsConfig()
     embedded: EmbeddedConfig = EmbeddedConfig()
     quality: QualityConfig = QualityConfig()
@@ -299,6 +324,9 @@ def _types() -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     found: dict[str, tuple[Any, str]] = {}
+    for variable, name in STANDARD_VARIABLES.items():
+        if environment.get(variable):
+            found[name] = (environment[variable], f"environment {variable}")
     for variable in sorted(environment):
         if not variable.startswith("RALPH_") or variable in OUTSIDE:
             continue
@@ -359,7 +387,8 @@ def _convert(name: str, value: Any, origin: str) -> Any:
     try:
         return msgspec.convert(value, _types()[name], strict=False, dec_hook=lambda kind, raw: kind(raw))
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"{origin}: {name} cannot be {value!r}: {error}", field=name) from error
+        shown = "what was given" if name in SECRETS else repr(value)
+        raise Misconfigured(f"{origin}: {name} cannot be {shown}: {error}", field=name) from error
 
 
 def _build(settings: Mapping[str, Setting]) -> Config:

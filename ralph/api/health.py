@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from litestar import Response, get
@@ -12,24 +12,37 @@ from litestar.di import NamedDependency
 
 LIVE = b'{"status":"live"}'
 
+Status = Literal["ready", "degraded", "not ready"]
+
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One part's last known state. latency_ms of its last probe; checked_at is when."""
+    """One part's last known state. latency_ms of its last probe; checked_at is when; age_s: of what it delivers, its
+    newest data or its last sign of life; required: Ralph cannot serve without it."""
 
     ok: bool
     detail: str
     checked_at: str
     latency_ms: float | None = None
+    age_s: float | None = None
+    required: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All parts; "ready" when every required one is well."""
+    """All parts; "ready" when every one is well, "degraded" when one is not that Ralph can serve without."""
 
-    status: Literal["ready", "not ready"]
+    status: Status
     version: str
     started_at: str
     uptime_s: float
     parts: dict[str, Part]
+
+
+class _Word(NamedTuple):
+    """What was said of a part, when, and until when it holds (time.monotonic)."""
+
+    part: Part
+    at: float
+    good_until: float
 
 
 class Vitals:
@@ -40,27 +53,54 @@ class Vitals:
         self._required = required
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
-        self._parts: dict[str, Part] = {}
+        self._words: dict[str, _Word] = {}
         for name in required:
             self.note(name, ok=False, detail="starting")
 
-    def note(self, name: str, *, ok: bool, detail: str, latency_ms: float | None = None) -> None:
-        """Record what a probe saw."""
-        latency_ms = round(latency_ms, 3) if latency_ms is not None else None
-        self._parts[name] = Part(ok, detail, datetime.now(UTC).isoformat(timespec="milliseconds"), latency_ms)
+    def note(
+        self,
+        name: str,
+        *,
+        ok: bool,
+        detail: str,
+        latency_ms: float | None = None,
+        age_s: float | None = None,
+        good_for_s: float = float("inf"),
+    ) -> None:
+        """Record what a probe saw. good_for_s: when nothing is heard of the part for longer, it is not well."""
+        part = Part(
+            ok,
+            detail,
+            datetime.now(UTC).isoformat(timespec="milliseconds"),
+            round(latency_ms, 3) if latency_ms is not None else None,
+            round(age_s, 1) if age_s is not None else None,
+            name in self._required,
+        )
+        now = time.monotonic()
+        self._words[name] = _Word(part, now, now + good_for_s)
 
     @property
     def ready(self) -> bool:
         """Whether every required part is well."""
-        return all(self._parts[name].ok for name in self._required)
+        now = time.monotonic()
+        return all(self._seen(name, now).ok for name in self._required)
 
     def report(self) -> Report:
         """Everything known, as /health shows it."""
-        status: Literal["ready", "not ready"] = "ready" if self.ready else "not ready"
-        uptime_s = round(time.monotonic() - self._started, 1)
-        return Report(
-            status, self._version, self._started_at.isoformat(timespec="seconds"), uptime_s, dict(self._parts)
-        )
+        now = time.monotonic()
+        parts = {name: self._seen(name, now) for name in self._words}
+        status: Status = "ready" if all(part.ok for part in parts.values()) else "degraded"
+        if not all(parts[name].ok for name in self._required):
+            status = "not ready"
+        started_at = self._started_at.isoformat(timespec="seconds")
+        return Report(status, self._version, started_at, round(now - self._started, 1), parts)
+
+    def _seen(self, name: str, now: float) -> Part:
+        word = self._words[name]
+        if word.part.ok and now > word.good_until:
+            silent = f"not heard of for {now - word.at:.0f} s; before that: {word.part.detail}"
+            return msgspec.structs.replace(word.part, ok=False, detail=silent)
+        return word.part
 
 
 @get("/health/live", operation_id="healthLive", tags=["health"], sync_to_thread=False, media_type="application/json")
@@ -77,5 +117,5 @@ def ready(vitals: NamedDependency[Vitals]) -> Response[Report]:
 
 @get("/health", operation_id="health", tags=["health"], sync_to_thread=False)
 def health(vitals: NamedDependency[Vitals]) -> Report:
-    """Each part with its latency and when it was last asked."""
+    """Each part with its latency, how old its newest data is, and when it was last asked."""
     return vitals.report()

@@ -31,6 +31,7 @@ from ralph.api import (
     screens,
     signals,
     symbols,
+    system,
 )
 from ralph.api.access import Access
 from ralph.api.conditional import Conditional
@@ -46,7 +47,7 @@ from ralph.live.running import LiveMarket
 from ralph.market.calendar import Calendar
 from ralph.store.database import Database
 from ralph.store.markets import Markets
-from ralph.telemetry import AsgiApp, Metrics, Observer, Receive, Scope, Send
+from ralph.telemetry import AsgiApp, Instruments, Receive, Scope, Send
 
 API = "/api/v1"
 
@@ -65,7 +66,7 @@ class Parts:
     signalling: Signalling
     scheduler: Scheduler
     kernels: Executor
-    metrics: Metrics
+    instruments: Instruments
     calendar: Calendar
     vitals: health.Vitals
     uploads: Path
@@ -79,7 +80,7 @@ def create(parts: Parts) -> AsgiApp:
     files = [imports.router, exports.router, adjustments.router]
     data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router, schedule.router]
     asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
-    routers = [*asking, indicators.router, *data, *board.routers, login.router]
+    routers = [*asking, indicators.router, *data, *board.routers, system.router, login.router]
     application = Litestar(
         route_handlers=[
             Router(API, route_handlers=routers),
@@ -98,7 +99,8 @@ def create(parts: Parts) -> AsgiApp:
     )
     hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
     answering = _apart(Conditional(application), parts.live)  # type: ignore[arg-type]
-    return Observer(Door(answering, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)
+    door = Door(answering, parts.access, hosts, parts.config.limits.body_bytes)
+    return parts.instruments.observed(door, parts.config.log.requests_per_s)
 
 
 def _apart(requests: AsgiApp, sockets: AsgiApp) -> AsgiApp:
@@ -121,7 +123,8 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "signalling": parts.signalling,
         "scheduler": parts.scheduler,
         "kernels": parts.kernels,
-        "metrics": parts.metrics,
+        "instruments": parts.instruments,
+        "metrics": parts.instruments.metrics,
         "calendar": parts.calendar,
         "vitals": parts.vitals,
         "uploads": parts.uploads,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from ralph.market.panel import Panel
 from ralph.store.database import Database
 from ralph.store.markets import Markets
 from ralph.store.panels import PanelStore
+from ralph.telemetry import KernelThread
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,6 @@ async def opened(home: Path | None, workspace: str | None) -> AsyncIterator[Desk
     async with open_database(config, "screen") as database:
         markets = Markets(database, PanelStore(config.home / "panel"))
         await markets.refresh()
-        with ThreadPoolExecutor(1, thread_name_prefix="kernels") as kernels:
+        with KernelThread() as kernels:
             screening = Screening(database, markets, kernels, observe=lambda seconds: None)
             yield Desk(database, markets, screening, kernels, markets.panel(workspace).workspace)

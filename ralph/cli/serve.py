@@ -67,10 +67,11 @@ def _configured(options: dict[str, Any]) -> Config:
 def _serve(purpose: str, config: Config) -> None:
     import uvloop
 
-    from ralph.app import KERNELS, Application, address, bind
-    from ralph.telemetry import configure_logs
+    from ralph.api.listening import address, bind
+    from ralph.app import Application
+    from ralph.telemetry import KERNELS, configure_logs, log_rules
 
-    configure_logs(config.log.level, config.log.format)
+    configure_logs(log_rules(config))
     home = Home(config.home)
     _refuse_second(home)
     listener = bind(config.host, config.port)

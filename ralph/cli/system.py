@@ -17,14 +17,13 @@ from ralph import __version__
 from ralph.cli.options import home_option, json_option, open_database, run, settings
 from ralph.cli.output import print_json, print_table
 from ralph.config import Config, load
-from ralph.embedded.home import Home
+from ralph.embedded.home import DISK_FREE_MIN, Home
 from ralph.embedded.servers import describe
 from ralph.errors import RalphError
 from ralph.market.calendar import PUBLISHED
 from ralph.store.migrate import MigrationStatus, status
 from ralph.store.storage import bar_storage
 
-DISK_FREE_MIN = 2 * 10**9  # bytes; the embedded database with ten years of daily bars needs about half of it
 SMALL_STACK = 1 << 20  # decoding deep JSON on a thread with a small stack can end the process
 
 

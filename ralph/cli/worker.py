@@ -23,10 +23,10 @@ def worker_command(queues: tuple[QueueName, ...], home: Path | None) -> None:
     Any number of workers may run. What is at work when one stops is handed over.
     """
     from ralph.app import work
-    from ralph.telemetry import configure_logs
+    from ralph.telemetry import configure_logs, log_rules
 
     config = settings(home)
-    configure_logs(config.log.level, config.log.format)
+    configure_logs(log_rules(config))
     run(work(config, _addresses(config), queues or QUEUES, lambda line: click.echo(line, err=True)))
 
 

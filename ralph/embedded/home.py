@@ -22,6 +22,7 @@ from ralph.market.changes import parse_changes
 UNPRIVILEGED_ROOT = Path("/var/lib/ralph")
 """Root's default home; also holds the databases of homes whose Postgres runs as another user."""
 
+DISK_FREE_MIN = 2 * 10**9  # bytes; the embedded database with ten years of daily bars needs about half of it
 LOCK_TRIES = 5  # holder() takes the lock for an instant to see whether it is free; a holder-to-be tries again
 LOCK_PAUSE_S = 0.02
 _KEY = re.compile(r"rk_[A-Za-z0-9_-]{43}")

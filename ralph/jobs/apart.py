@@ -18,28 +18,32 @@ from ralph.jobs.attempt import RESULT_BYTES_MAX, Outcome
 from ralph.jobs.kind import CataloguePath
 from ralph.store.leases import Lease
 from ralph.store.ledger import JobError, Progress
+from ralph.telemetry import Span, current_trace
 
-FRAME_BYTES_MAX = RESULT_BYTES_MAX + 4_096
+FRAME_BYTES_MAX = RESULT_BYTES_MAX + 524_288  # a result, and the spans of its trace
 LENGTH = struct.Struct("<I")
 STOP_S = 3.0  # for rolling back what is open, before it is killed
 LATE_S = 10.0  # a child ends by itself when its time is over; one that hangs is ended after this
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a child is to do: one attempt of a kind in a catalogue. It goes through a pipe, as the URL is a secret."""
+    """What a child is to do: one attempt of a kind in a catalogue. It goes through a pipe, as the URL is a secret.
+    traceparent: where what it does is collected, the trace it belongs to."""
 
     lease: Lease
     catalogue: CataloguePath
     config: Config
     database_url: str
     parent: int
+    traceparent: str | None = None
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message of a child: how far it is, or how it ended."""
+    """One message of a child: how far it is, or how it ended, with the spans of what it did."""
 
     progress: Progress | None = None
     outcome: Outcome | None = None
+    spans: list[Span] = []
 
 
 async def attempt_apart(order: Order, timeout_s: float, tell: Callable[[Progress], None]) -> Outcome:
@@ -78,6 +82,8 @@ async def _hear(pipe: asyncio.StreamReader, tell: Callable[[Progress], None]) ->
             if said.progress is not None:
                 tell(said.progress)
             if said.outcome is not None:
+                if (trace := current_trace.get()) is not None:
+                    trace.adopt(said.spans)
                 return said.outcome
     except asyncio.IncompleteReadError:
         return None

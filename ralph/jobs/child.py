@@ -23,7 +23,8 @@ from ralph.jobs.attempt import Outcome, Pace, attempt, load_kinds, told
 from ralph.jobs.kind import JobContext
 from ralph.store.database import Database
 from ralph.store.ledger import Progress
-from ralph.telemetry import configure_logs, request_id
+from ralph.store.metering import Meter
+from ralph.telemetry import Span, Tracer, configure_logs, current_trace, log_rules, request_id
 
 NICENESS = 10
 TELL_S = 0.2
@@ -53,18 +54,24 @@ def main() -> None:
     if os.getppid() != order.parent:
         return
     os.nice(NICENESS)
-    configure_logs(order.config.log.level, order.config.log.format)
+    configure_logs(log_rules(order.config))
     request_id.set(order.lease.trace_id)
     with contextlib.suppress(asyncio.CancelledError), asyncio.Runner() as runner:
-        mouth.say(Said(outcome=runner.run(_work(order, mouth))))
+        spans: list[Span] = []
+        outcome = runner.run(_work(order, mouth, spans))
+        mouth.say(Said(outcome=outcome, spans=spans))
         os._exit(0)  # a thread at work must not keep us
 
 
-async def _work(order: Order, mouth: Mouth) -> Outcome:
+async def _work(order: Order, mouth: Mouth, spans: list[Span]) -> Outcome:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    database, pace = Database(), Pace()
+    # All of them: the parent decides which traces are kept.
+    tracer = Tracer(slow_s=0.0, keep=lambda _, kept: spans.extend(kept))
+    trace = tracer.begin(order.traceparent, collect=order.traceparent is not None)
+    current_trace.set(trace)
+    database, pace = Database(Meter()), Pace()
     teller = asyncio.create_task(_tell(pace, mouth))
     try:
         await database.connect(order.database_url)
@@ -75,6 +82,7 @@ async def _work(order: Order, mouth: Mouth) -> Outcome:
     finally:
         teller.cancel()
         await database.close()
+        tracer.end(trace, f"process of {order.lease.kind}", "internal", {"process.pid": os.getpid()})
 
 
 async def _tell(pace: Pace, mouth: Mouth) -> None:

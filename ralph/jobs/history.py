@@ -16,6 +16,7 @@ from ralph.market.panel import Panel
 from ralph.market.symbol import Symbol
 from ralph.store.lists import is_list, named_universe
 from ralph.store.panels import PanelStore
+from ralph.telemetry import spanned
 
 SYMBOLS_MAX = 100
 SAVED_SESSIONS = 100  # a later attempt begins again behind the last so many
@@ -64,7 +65,8 @@ async def _run(context: JobContext, args: HistoryArgs) -> ScreenHistory:
     request = screens.Request(expression=args.expression, universe=universe, limit=args.symbols or 1)
     expression = args.expression
     for index in range(len(found), len(asked)):
-        answer = await asyncio.to_thread(screens.run, panel, msgspec.structs.replace(request, as_of=asked[index]))
+        with spanned("kernel screen"):
+            answer = await asyncio.to_thread(screens.run, panel, msgspec.structs.replace(request, as_of=asked[index]))
         named = [match.symbol for match in answer.matches[: args.symbols]]
         found.append(SessionMatches(asked[index], answer.total_matches, named))
         expression = answer.expression

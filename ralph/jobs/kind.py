@@ -23,7 +23,7 @@ from ralph.store.ledger import (
     QueueName,
     insert_job,
 )
-from ralph.telemetry import request_id
+from ralph.telemetry import current_trace, request_id
 
 OWNER = "owner"
 """Who asks where nobody else is named: there is one owner."""
@@ -123,7 +123,9 @@ async def enqueue(
         raise BadParameter("args hold a NUL character", field="args", accepted="text without it")
     if len(encoded) > ARGS_BYTES_MAX:
         raise TooLarge(f"args take {len(encoded):,} bytes", field="args", accepted=f"{ARGS_BYTES_MAX:,} bytes")
-    new = NewJob(kind.name, encoded, kind.queue, owner, priority, key, request_id.get())
+    trace = current_trace.get()
+    traceparent = None if trace is None else trace.traceparent
+    new = NewJob(kind.name, encoded, kind.queue, owner, priority, key, request_id.get(), traceparent)
     return await insert_job(connection, new)
 
 

@@ -15,6 +15,9 @@ class Watcher:
     def settled(self, kind: str, state: JobState) -> None:
         """An attempt ended; state `queued` is another try."""
 
+    def attempted(self, kind: str, seconds: float) -> None:
+        """An attempt took so long, however it ended."""
+
     def looked(self, found: Backlog) -> None:
         """The ledger was reached, and this is what waits in it."""
 
@@ -29,6 +32,10 @@ class MeteredWatcher(Watcher):
     def settled(self, kind: str, state: JobState) -> None:
         """Count it."""
         self._metrics.jobs.labels(kind, "again" if state == "queued" else state).inc()
+
+    def attempted(self, kind: str, seconds: float) -> None:
+        """Time it."""
+        self._metrics.job_seconds.labels(kind).observe(seconds)
 
     def looked(self, found: Backlog) -> None:
         """Show it."""

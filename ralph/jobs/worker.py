@@ -13,6 +13,7 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from ralph.jobs.watching import Watcher
 from ralph.store.database import Database
 from ralph.store.leases import Claim, Lease, Settlement, claim, keep, sweep, to_cancel
 from ralph.store.ledger import CHANNEL, QUEUES, JobId, Progress, QueueName, backlog
-from ralph.telemetry import request_id
+from ralph.telemetry import Tracer, current_trace, request_id
 
 _log = logging.getLogger("ralph.jobs")
 
@@ -58,6 +59,7 @@ class Means:
     queues: Sequence[QueueName] = QUEUES
     watcher: Watcher = field(default_factory=Watcher)
     scheduler: Scheduler | None = None
+    tracer: Tracer = field(default_factory=Tracer)
 
 
 @dataclass
@@ -175,7 +177,7 @@ class Worker:
         request_id.set(held.lease.trace_id)
         settlement: Settlement | None = None
         try:
-            settlement = self._judge(held.lease, await self._attempt(held))
+            settlement = self._judge(held.lease, await self._traced(held))
         except asyncio.CancelledError:
             if held.why is None:
                 raise
@@ -197,12 +199,34 @@ class Worker:
             del self._held[held.lease.id]
         self._wake[held.queue].set()
 
+    async def _traced(self, held: _Held) -> Outcome:
+        """The attempt, as a part of the trace of whoever asked for the job."""
+        lease, began = held.lease, time.perf_counter()
+        trace = self._means.tracer.begin(lease.traceparent)
+        current_trace.set(trace)
+        error = None
+        try:
+            outcome = await self._attempt(held)
+            error = outcome.error.code if outcome.error is not None else None
+            return outcome
+        finally:
+            self._means.watcher.attempted(lease.kind, time.perf_counter() - began)
+            about: dict[str, str | int | float] = {
+                "messaging.destination.name": held.queue,
+                "messaging.operation.name": lease.kind,
+                "messaging.message.id": lease.id,
+                "ralph.job.attempt": lease.attempts,
+            }
+            self._means.tracer.end(trace, f"job {lease.kind}", "consumer", about, error)
+
     async def _attempt(self, held: _Held) -> Outcome:
         means, kind = self._means, self._kinds[held.lease.kind]
         # Whatever a suspect does to its process, it does not do to ours and the jobs beside it.
         if not (kind.is_heavy or held.lease.is_suspect):
             return await attempt(kind, JobContext(held.lease, means.config, means.database, held.pace))
-        order = Order(held.lease, means.catalogue, means.config, means.database_url, os.getpid())
+        trace = current_trace.get()
+        under = trace.traceparent if trace is not None and trace.spans is not None else None
+        order = Order(held.lease, means.catalogue, means.config, means.database_url, os.getpid(), under)
 
         def tell(progress: Progress) -> None:
             held.pace.latest = progress

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from ralph.errors import DatabaseDown, Misconfigured
+from ralph.store.metering import Meter
 
 _log = logging.getLogger("ralph.database")
 
@@ -48,9 +50,10 @@ REFUSED = (
 class Database:
     """Postgres by its URL. It works again by itself after the server was away."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
         self._pool: asyncpg.Pool | None = None
         self._url = ""
+        self._meter = meter
 
     async def connect(self, url: str, command_s: float | None = COMMAND_S) -> None:
         """Open the pool and ask once. Misconfigured when the URL, user or database is wrong; DatabaseDown otherwise."""
@@ -64,6 +67,7 @@ class Database:
                 max_size=CONNECTIONS_MAX,
                 timeout=CONNECT_S,
                 command_timeout=command_s,
+                init=self._meter.watch if self._meter is not None else None,
                 server_settings={"application_name": "ralph", "timezone": "UTC"},
             )
             await self.ping()
@@ -82,6 +86,8 @@ class Database:
         """DatabaseDown unless it answers."""
         async with self.acquire() as connection:
             await connection.execute("SELECT 1")
+        if self._meter is not None and self._pool is not None:
+            self._meter.sized(self._pool)
 
     @contextlib.asynccontextmanager
     async def acquire(self) -> AsyncIterator[asyncpg.Connection]:
@@ -118,12 +124,18 @@ class Database:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _take(self, pool: asyncpg.Pool) -> asyncpg.Connection:
+        asked = time.perf_counter()
         try:
-            return await pool.acquire(timeout=ACQUIRE_S)
+            connection: asyncpg.Connection = await pool.acquire(timeout=ACQUIRE_S)
         except REFUSED as error:
             raise self._refused(error) from error
         except LOST as error:
+            if self._meter is not None and isinstance(error, TimeoutError):
+                self._meter.timed_out()
             raise self._down(error) from error
+        if self._meter is not None:
+            self._meter.waited(time.perf_counter() - asked)
+        return connection
 
     async def _open_listener(self, channel: str, callback: Callable[[str], None]) -> asyncpg.Connection:
         """A connection of its own: the pool resets those that come back, and ten are few."""

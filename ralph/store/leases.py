@@ -32,6 +32,7 @@ class Lease(msgspec.Struct, frozen=True):
     trace_id: str | None
     checkpoint: Any
     is_suspect: bool
+    traceparent: str | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ _CLAIM = """
       FROM next
      WHERE jobs.id = next.id
  RETURNING jobs.id::text, attempt, attempt - handovers AS attempts, kind, args, owner, trace_id, checkpoint,
-           coalesce(error ->> 'code' IN ('WORKER_LOST', 'CHILD_ENDED'), false) AS is_suspect
+           coalesce(error ->> 'code' IN ('WORKER_LOST', 'CHILD_ENDED'), false) AS is_suspect, traceparent
 """
 
 _KEEP = """

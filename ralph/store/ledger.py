@@ -85,7 +85,7 @@ ALL = JobFilter()
 
 
 class NewJob(msgspec.Struct, frozen=True):
-    """A job to be asked for; args is JSON."""
+    """A job to be asked for; args is JSON. traceparent: the W3C trace context of who asks."""
 
     kind: str
     args: bytes
@@ -94,6 +94,7 @@ class NewJob(msgspec.Struct, frozen=True):
     priority: int
     key: str | None
     trace_id: str | None
+    traceparent: str | None = None
 
 
 class Backlog(msgspec.Struct, frozen=True):
@@ -106,8 +107,8 @@ class Backlog(msgspec.Struct, frozen=True):
 
 _INSERT = """
     WITH added AS (
-        INSERT INTO jobs (kind, args, queue, owner, priority, key, trace_id)
-             VALUES ($1, $2::jsonb, $3, $4, $5, $6, $7)
+        INSERT INTO jobs (kind, args, queue, owner, priority, key, trace_id, traceparent)
+             VALUES ($1, $2::jsonb, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (owner, key) WHERE key IS NOT NULL DO NOTHING
           RETURNING id
     )
@@ -162,9 +163,8 @@ _BACKLOG = """
 async def insert_job(connection: asyncpg.Connection, new: NewJob) -> JobId:
     """Add a job, in the caller's transaction if there is one; whoever works is told when it commits. With a key that
     its owner has used, the job of that key. BadParameter: the key was used for something else."""
-    row = await connection.fetchrow(
-        _INSERT, new.kind, new.args.decode(), new.queue, new.owner, new.priority, new.key, new.trace_id
-    )
+    values = (new.kind, new.args.decode(), new.queue, new.owner, new.priority, new.key, new.trace_id, new.traceparent)
+    row = await connection.fetchrow(_INSERT, *values)
     if row is not None:
         return JobId(row["id"])
     before = await connection.fetchrow(_BY_KEY, new.owner, new.key, new.args.decode())

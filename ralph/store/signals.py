@@ -127,6 +127,13 @@ _CLOSINGS = """
      WHERE w.name = $1
 """
 
+_COUNTS = """
+    SELECT w.name, state, count(*)
+      FROM signals g
+      JOIN workspaces w ON w.id = g.workspace_id
+  GROUP BY w.name, state
+"""
+
 _FIND = """
     SELECT g.content
       FROM signals g
@@ -235,6 +242,11 @@ async def _fetch(
     filters = (asked.system, asked.symbol, asked.state, asked.grade, asked.gate, asked.since, asked.until)
     rows: list[asyncpg.Record] = await connection.fetch(_PAGE, workspace, *filters, *place, limit)
     return rows
+
+
+async def count_by_state(connection: asyncpg.Connection) -> dict[tuple[str, str], int]:
+    """How many there are by (workspace, state)."""
+    return {(row["name"], row["state"]): row["count"] for row in await connection.fetch(_COUNTS)}
 
 
 async def find_signal(connection: asyncpg.Connection, workspace: str, given: str) -> tuple[Signal, list[Transition]]:

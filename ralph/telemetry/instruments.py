@@ -1,0 +1,52 @@
+"""One process's metrics and traces, as the configuration asks for them, with the way to the collector."""
+
+from __future__ import annotations
+
+from ralph.config import TelemetryConfig
+from ralph.telemetry.export import Collector, Exporter
+from ralph.telemetry.logs import count_logs
+from ralph.telemetry.metrics import Metrics
+from ralph.telemetry.observer import AccessLog, AsgiApp, Observer
+from ralph.telemetry.pressure import cpu_limit, memory_limit
+from ralph.telemetry.recent import Recent
+from ralph.telemetry.tracing import Tracer
+
+
+class Instruments:
+    """What a process measures with. `start` begins to send, where there is somebody to send to."""
+
+    def __init__(self, config: TelemetryConfig, version: str) -> None:
+        self._config = config
+        self.metrics = Metrics(version)
+        self.metrics.memory_limit.set(memory_limit())
+        cpus = cpu_limit()
+        self.metrics.cpu_limit.set(cpus)
+        self.recent = Recent(self.metrics, cpus)
+        self._exporter: Exporter | None = None
+        if config.enabled and config.otlp_endpoint is not None:
+            collector = Collector(config.otlp_endpoint, _headers(config.otlp_headers), config.metrics_s)
+            self._exporter = Exporter(collector, self.metrics, version)
+        keep = self._exporter.keep if self._exporter is not None else None
+        self.tracer = Tracer(config.trace_ratio, config.slow_ms / 1e3, keep)
+
+    def start(self) -> None:
+        """Count log records from now on, and export."""
+        count_logs(lambda level: self.metrics.log_records.labels(level).inc())
+        if self._exporter is not None:
+            self._exporter.start()
+
+    def close(self) -> None:
+        """Send what is left, for a moment."""
+        if self._exporter is not None:
+            self._exporter.close()
+
+    def observed(self, app: AsgiApp, lines_per_s: int) -> AsgiApp:
+        """The application, observed; as it is where telemetry is off. lines_per_s: of ordinary requests in the log."""
+        if not self._config.enabled:
+            return app
+        return Observer(app, self.metrics, self.tracer, AccessLog(lines_per_s, self._config.slow_ms / 1e3))
+
+
+def _headers(text: str | None) -> dict[str, str]:
+    pairs = (part.partition("=") for part in (text or "").split(",") if part)
+    return {name.strip(): value.strip() for name, _, value in pairs}
