@@ -66,6 +66,23 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     import_runs_days: int = 365
 
 
+class BackupConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Backups while Ralph runs, where `to` names a folder or s3://bucket/prefix; by itself none.
+
+    key_file       by itself backup.key of the home; without it no backup can be read
+    every_h, log_s how often a backup is taken, and the database's log goes after it
+    daily, weekly  backups kept, one a day and one a week; programs: PostgreSQL's, by itself those Ralph brings
+    """
+
+    to: str | None = None
+    key_file: Path | None = None
+    every_h: float = 24.0
+    log_s: float = 60.0
+    daily: int = 30
+    weekly: int = 12
+    programs: Path | None = None
+
+
 class AdjustmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """auto: found splits and bonus issues on which two sources agree are confirmed without asking."""
 
@@ -193,6 +210,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embedded: EmbeddedConfig = EmbeddedConfig()
     quality: QualityConfig = QualityConfig()
     retention: RetentionConfig = RetentionConfig()
+    backup: BackupConfig = BackupConfig()
     adjustment: AdjustmentConfig = AdjustmentConfig()
     signals: SignalsConfig = SignalsConfig()
     jobs: JobsConfig = JobsConfig()
@@ -353,6 +371,10 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "retention.bars_years": (0 <= config.retention.bars_years <= 200, "0 (for ever) to 200"),
         "retention.minute_bars_days": (0 <= config.retention.minute_bars_days <= 36_500, "0 (for ever) to 36500"),
         "retention.import_runs_days": (0 <= config.retention.import_runs_days <= 36_500, "0 (for ever) to 36500"),
+        "backup.every_h": (0.01 <= config.backup.every_h <= 168, "0.01 to 168 hours"),
+        "backup.log_s": (0.1 <= config.backup.log_s <= 300, "0.1 to 300 seconds"),
+        "backup.daily": (1 <= config.backup.daily <= 3_650, "1 to 3650"),
+        "backup.weekly": (0 <= config.backup.weekly <= 520, "0 to 520"),
         "jobs.fast_at_once": (1 <= config.jobs.fast_at_once <= 1_000, "1 to 1000"),
         "jobs.long_at_once": (1 <= config.jobs.long_at_once <= 100, "1 to 100"),
         "jobs.lease_s": (0.2 <= config.jobs.lease_s <= 3_600, "0.2 to 3600 seconds"),

@@ -77,6 +77,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.backup_taken_at = Gauge(
+            "ralph_backup_timestamp_seconds", "When the newest backup was begun", ["to"], registry=self.registry
+        )
+        self.backup_log_until = Gauge(
+            "ralph_backup_log_timestamp_seconds", "Until when backups hold the log", ["to"], registry=self.registry
+        )
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
