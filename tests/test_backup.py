@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ _MAKE = """
     CREATE TABLE ledger (id bigint PRIMARY KEY, written_at timestamptz NOT NULL, text text NOT NULL);
     INSERT INTO ledger SELECT i, now(), md5(i::text) FROM generate_series(1, {rows}) AS i
 """
-_WRITE = "INSERT INTO ledger VALUES ($1, clock_timestamp(), md5($1::text))"
+_WRITE = "INSERT INTO ledger VALUES ($1::bigint, clock_timestamp(), md5(($1::bigint)::text))"
 _SUM = "SELECT count(*), md5(string_agg(id || text, ',' ORDER BY id)) FROM ledger"
 
 
@@ -169,9 +170,9 @@ def drilled(home_path: Path, tmp_path: Path, rows: int, load_s: float) -> Drill:
     moment_s = time.monotonic() - started
     assert restored.until == drill.moment
     assert asyncio.run(ledger_of(Home(elsewhere))) == drill.before == expected(drill.before[0])
-    print(
+    sys.stdout.write(
         f"\nrestore drill: {count:,} rows; RPO {rpo_s:.2f} s ({len(lost)} rows written after the last shipment); "
-        f"RTO {rto_s:.2f} s to the latest, {moment_s:.2f} s to a moment"
+        f"RTO {rto_s:.2f} s to the latest, {moment_s:.2f} s to a moment\n"
     )
     assert rpo_s < 300
     assert rto_s < 900

@@ -14,7 +14,7 @@ import msgspec
 from ralph.backup.keeping import instant_of
 from ralph.backup.manifest import backup_ids
 from ralph.backup.sealing import BackupKey
-from ralph.backup.shipping import Shipping, read_reach
+from ralph.backup.shipping import Shipping, read_reach, reserve_log
 from ralph.backup.taking import Place, may_copy, take
 from ralph.backup.vault import open_vault
 from ralph.config import BackupConfig
@@ -92,6 +92,7 @@ class Archivist:
             group.create_task(self._look(place))
 
     async def _ships_log(self) -> bool:
+        """Whether this server's log can be shipped; from then on it is kept for that."""
         try:
             connection = await asyncpg.connect(self._url, timeout=10)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -99,7 +100,9 @@ class Archivist:
                 f"the database to be backed up cannot be reached: {error}", field="backup.to"
             ) from error
         try:
-            return await may_copy(connection)
+            if is_able := await may_copy(connection):
+                await reserve_log(connection)
+            return is_able
         finally:
             await connection.close(timeout=10)
 

@@ -20,7 +20,7 @@ import msgspec
 
 from ralph.backup import segments
 from ralph.backup.manifest import read_signed, sign
-from ralph.backup.programs import Server, checked, program
+from ralph.backup.programs import Server, program
 from ralph.backup.sealing import Opening, Sealing, hashed
 from ralph.backup.taking import Place
 from ralph.embedded.child import Child, last_words
@@ -35,6 +35,7 @@ ARRIVES_S = 20.0  # within which a mark must have come through the stream
 ARRIVES_POLL_S = 0.05
 STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGKILL, 2.0))
 
+_RESERVE = "SELECT pg_create_physical_replication_slot($1, true)"
 _MARK = "SELECT pg_logical_emit_message(true, 'ralph', 'mark')"
 _WHERE = "SELECT pg_current_wal_flush_lsn()::text, pg_size_bytes(current_setting('wal_segment_size'))::int, now()"
 _ARRIVED = """
@@ -59,6 +60,12 @@ def read_reach(place: Place) -> Reach | None:
     return msgspec.json.decode(read_signed(place.vault, REACH, place.key), type=Reach)
 
 
+async def reserve_log(connection: asyncpg.Connection) -> None:
+    """Have the server keep its log from now on until it is shipped. A backup taken afterwards has no hole behind it."""
+    with contextlib.suppress(asyncpg.DuplicateObjectError):
+        await connection.execute(_RESERVE, SLOT)
+
+
 class Shipping:
     """Ships the log of one database to one vault.
 
@@ -81,13 +88,15 @@ class Shipping:
         try:
             self._connection = await asyncpg.connect(self._url, timeout=10, command_timeout=30)
             alone = await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK)
+            await reserve_log(self._connection)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise DatabaseDown(f"the database cannot be reached to ship its log: {error}") from error
         if not alone:
             raise Unavailable("another process ships this database's log already")
-        receive = [program("pg_receivewal", self._place.programs), "--dbname", self._server.address, "--no-password"]
-        await asyncio.to_thread(checked, [*receive, "--slot", SLOT, "--create-slot", "--if-not-exists"], self._server)
-        stream = [*receive, "--directory", str(self._spool), "--slot", SLOT, "--status-interval", "1"]
+        stream = [
+            *(program("pg_receivewal", self._place.programs), "--dbname", self._server.address, "--no-password"),
+            *("--directory", str(self._spool), "--slot", SLOT, "--status-interval", "1"),
+        ]
         self._child = Child(stream, "own", signal.SIGINT, self._log, self._server.environment())
 
     async def stop(self) -> None:
