@@ -48,9 +48,9 @@ def main() -> None:
     project = ROOT / "pyproject.toml"
     ranges = _BLOCK.sub("constraint-dependencies = [\n]\n", project.read_text())
     project.write_text(ranges)  # old pins must not hold back new ones
-    lines = "".join(f"    {toml_text(pin)},\n" for pin in pins(resolve("--group", "dev")))
+    lines = "".join(f"    {toml_text(pin)},\n" for pin in pins(resolve("--group", "dev", "--all-extras")))
     project.write_text(_BLOCK.sub(lambda _: f"constraint-dependencies = [\n{lines}]\n", ranges))
-    REQUIREMENTS.write_text(HEADER + resolve("--generate-hashes"))
+    REQUIREMENTS.write_text(HEADER + resolve("--generate-hashes", "--all-extras"))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ simulator    a deterministic exchange of invented companies: bars, flows, indice
 telemetry    logs and metrics
 live         the pump from a feed to the stream, recordings, and stored days played again
 jobs         the kinds of long work, and the worker that does what the ledger in Postgres holds
+backup       sealed copies of the database and its log, and the way back
 api          HTTP handlers, one file a resource
 app          puts the parts together and runs them
 cli          the command `ralph`

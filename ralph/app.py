@@ -24,6 +24,7 @@ from ralph.api.live_socket import LiveSocket
 from ralph.api.probes import Probed, Probes, describe, observe_panel
 from ralph.api.server import Parts, create
 from ralph.api.streams import Streams
+from ralph.backup.archivist import Archivist, Standing
 from ralph.config import Config
 from ralph.embedded.home import Addresses, Home
 from ralph.embedded.servers import EmbeddedServers
@@ -225,6 +226,7 @@ class Application:
             )
             self._worker = Worker(means)
             self._spawn(self._worker.run(), http)
+        self._keep_backups(database_url, http)
         with _timed() as took:
             await warming
         self._note("kernels", "warm")
@@ -234,6 +236,21 @@ class Application:
         gc.collect()
         gc.freeze()
         self._say.link(f"{url}/?t={self._access.new_link()}")
+
+    def _keep_backups(self, database_url: str, http: HttpServer) -> None:
+        if self._config.backup.to is None:
+            self._note("backup", "off: RALPH_BACKUP__TO names no place")
+            return
+        self._vitals.note("backup", ok=False, detail="looking for backups")
+        self._spawn(Archivist(database_url, self._config.backup, self._home.path, self._on_backup).run(), http)
+
+    def _on_backup(self, found: Standing) -> None:
+        self._vitals.note("backup", ok=found.ok, detail=found.detail)
+        kind = "s3" if (self._config.backup.to or "").startswith("s3://") else "folder"
+        if found.taken_at is not None:
+            self._metrics.backup_taken_at.labels(kind).set(found.taken_at.timestamp())
+        if found.log_until is not None:
+            self._metrics.backup_log_until.labels(kind).set(found.log_until.timestamp())
 
     async def _warm_scanners(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._kernels, scanners.warm_up)

@@ -5,6 +5,7 @@ RalphError
 │   ├── BadExpression     a screen's text, with the position in it
 │   ├── BadParameter      a value out of its range or of the wrong type
 │   ├── BadFile           a file that cannot be read to its end
+│   │   └── BadBackup     a backup's file that is missing or was changed
 │   ├── NotAllowed        a missing or wrong key, host or permission    401/403, exit 5
 │   ├── TooLarge          a body or result over its limit
 │   ├── Incomplete        work that stopped short of its end, with a report of how far it came
@@ -67,6 +68,10 @@ class BadParameter(BadRequest):
 class BadFile(BadRequest):
     code = "BAD_FILE"
     status = 422
+
+
+class BadBackup(BadFile):
+    code = "BAD_BACKUP"
 
 
 class NotAllowed(BadRequest):

@@ -149,7 +149,7 @@ def config_fields(kind: type[msgspec.Struct]) -> Iterator[str]:
 
 def test_every_setting_and_metric_is_used() -> None:
     """A setting that nothing reads, or a metric that nothing moves, is a lie to the operator."""
-    code = all_code("config.py")
+    code = all_code("config")
     for name in config_fields(Config):
         assert re.search(rf"\.{name}\b", code), f"the setting {name} is never read"
     code = all_code("metrics.py")

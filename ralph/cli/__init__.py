@@ -34,6 +34,8 @@ COMMANDS = {
     "schedule": ("schedule", "What runs by itself: when, what will come, run it now, pause it."),
     "worker": ("worker", "Work on jobs beside the server, or on another machine."),
     "retention": ("retention", "Show what is older than its limit, and remove it."),
+    "backup": ("backups", "Take a sealed backup, list backups, verify them."),
+    "restore": ("backups", "Restore a backup into a new home, to the latest or any instant."),
     "doctor": ("system", "Check this machine and this home, and say what to mend."),
     "config": ("system", "Show the settings and where each comes from."),
 }

@@ -38,9 +38,19 @@ def environment() -> dict[str, str]:
 
 
 class Child:
-    """A started process. Start from the main thread: the guard's signal comes when the starting thread ends."""
+    """A started process. Start from the main thread: the guard's signal comes when the starting thread ends.
 
-    def __init__(self, command: Sequence[str | Path], way: str, death_signal: signal.Signals, log: Path) -> None:
+    variables: what it sees of the environment; by itself, what servers see
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        way: str,
+        death_signal: signal.Signals,
+        log: Path,
+        variables: dict[str, str] | None = None,
+    ) -> None:
         if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
             log.replace(log.with_name(f"{log.name}.1"))
         with log.open("ab") as sink:
@@ -50,7 +60,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
-                env=environment(),
+                env=environment() if variables is None else variables,
                 start_new_session=True,
             )
 

@@ -75,6 +75,11 @@ class Database:
             await self.close()
             raise
 
+    @property
+    def url(self) -> str:
+        """The address it was opened with."""
+        return self._url
+
     async def close(self) -> None:
         """Close every connection; those still in use after CLOSE_S are cut."""
         pool, self._pool = self._pool, None

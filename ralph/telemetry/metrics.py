@@ -143,6 +143,10 @@ class Metrics:
         self.disk_size = self._gauge("ralph_disk_size_bytes", "Size of the disk of Ralph's folder")
         self.memory_limit = self._gauge("ralph_memory_limit_bytes", "Memory this process may use: its container's")
         self.cpu_limit = self._gauge("ralph_cpu_limit", "Processors this process may use")
+        self.backup_taken_at = self._gauge("ralph_backup_timestamp_seconds", "When the newest backup was begun", "to")
+        self.backup_log_until = self._gauge(
+            "ralph_backup_log_timestamp_seconds", "Until when backups hold the log", "to"
+        )
         self.log_records = self._counter("ralph_log_records", "Log records by level, also those not written", "level")
         self.export_items = self._counter(
             "ralph_telemetry_items", "Spans and metric points for the collector by outcome", "kind", "outcome"
