@@ -1,4 +1,4 @@
-"""The start page at `/`, its static files, the metrics, and what the API documentation needs to work offline."""
+"""The dashboard's pages and files, the metrics, and what the API documentation needs to work offline."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ from litestar.static_files import create_static_files_router
 from ralph.api.access import COOKIE, SESSION_LIFE, Access
 from ralph.telemetry import Metrics
 
-WEB = Path(__file__).parent.parent / "web"
+DASHBOARD = Path(__file__).parent.parent / "web" / "dist"
+PATHS = ["/", "/screener", "/symbols", "/symbols/{code:str}", "/signals", "/live", "/system", "/help"]
+"""What the dashboard shows under addresses of its own; it reads them by itself."""
 LINK_USED = "This link was used or is too old. Run `ralph login` for a new one. · 새 링크: ralph login"
+NOT_BUILT = (
+    "The dashboard is not built: run `uv run python ops/dashboard.py build`. Everything else works: /schema/swagger · "
+    "화면이 아직 만들어지지 않았습니다."
+)
+HTML = "text/html; charset=utf-8"
+FOR_EVER = "public, max-age=31536000, immutable"  # names of built files change with their contents
 
 
-@get("/", operation_id="startPage", include_in_schema=False)
-async def start_page(
+@get(PATHS, operation_id="dashboard", include_in_schema=False)
+async def dashboard(
     request: Request[Any, Any, Any], access: NamedDependency[Access], t: FromQuery[str | None] = None
 ) -> Response[bytes]:
-    """The start page; with `?t=` a one-time link is exchanged for a session cookie first."""
+    """The dashboard; with `?t=` a one-time link is exchanged for a session cookie first."""
     if t is None:
-        return Response((WEB / "start.html").read_bytes(), media_type="text/html; charset=utf-8")
+        return page()
     token = await access.open_session(t)
     if token is None:
         return Response(LINK_USED.encode(), status_code=401, media_type="text/plain; charset=utf-8")
@@ -38,22 +46,34 @@ async def start_page(
     return answer
 
 
+def page(status: int = 200) -> Response[bytes]:
+    """The one document of the dashboard, for any of its addresses and for one it does not know."""
+    document = DASHBOARD / "index.html"
+    if not document.is_file():
+        return Response(NOT_BUILT.encode(), status_code=503, media_type="text/plain; charset=utf-8")
+    return Response(document.read_bytes(), status_code=status, media_type=HTML, headers={"Cache-Control": "no-cache"})
+
+
 @get("/metrics", operation_id="metrics", tags=["health"], sync_to_thread=False, media_type="text/plain; version=0.0.4")
 def metrics_page(metrics: NamedDependency[Metrics]) -> bytes:
     """All metrics in Prometheus' text format."""
     return metrics.exposition()
 
 
-def static_files() -> list[Any]:
-    """Routers for our own static files and those of Swagger UI, served from this machine."""
+def routes() -> list[Any]:
+    """The pages, and routers for their files and those of Swagger UI, served from this machine."""
     spec = importlib.util.find_spec("swagger_ui")  # found, not imported: only its files are wanted
     assert spec is not None
     assert spec.origin is not None
     swagger = Path(spec.origin).parent / "static"
-    return [
-        create_static_files_router("/static/swagger", directories=[swagger], include_in_schema=False, name="swagger"),
-        create_static_files_router("/static", directories=[WEB], include_in_schema=False, name="static"),
-    ]
+    assets = DASHBOARD / "assets"
+    files = [create_static_files_router("/static/swagger", directories=[swagger], include_in_schema=False, name="docs")]
+    if assets.is_dir():
+        made = create_static_files_router(
+            "/assets", directories=[assets], include_in_schema=False, name="assets", cache_control=None
+        )
+        files.append(made)
+    return [dashboard, *files]
 
 
 def openapi(version: str) -> OpenAPIConfig:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.di import Provide
 
+from ralph import __version__
 from ralph.api import (
     adjustments,
     calendar,
@@ -69,20 +72,8 @@ class Parts:
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
-    files = [imports.router, exports.router, adjustments.router]
-    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
-    asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
-    routers = [*asking, indicators.router, *data, login.router]
     application = Litestar(
-        route_handlers=[
-            Router(API, route_handlers=routers),
-            health.live,
-            health.ready,
-            health.health,
-            pages.start_page,
-            pages.metrics_page,
-            *pages.static_files(),
-        ],
+        route_handlers=[*_resources(), *pages.routes()],
         dependencies=_dependencies(parts),
         exception_handlers=HANDLERS,
         openapi_config=pages.openapi(parts.version),
@@ -92,6 +83,24 @@ def create(parts: Parts) -> AsgiApp:
     hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
     answering = Conditional(application)  # type: ignore[arg-type]
     return Observer(Door(answering, parts.access, hosts, parts.config.limits.body_bytes), parts.metrics)
+
+
+def document(version: str) -> bytes:
+    """The OpenAPI document of this code as JSON, without anything running: clients are made from it."""
+    nothing = {field.name: _constant(None) for field in fields(Parts)}
+    described = Litestar(
+        route_handlers=_resources(), dependencies=nothing, openapi_config=pages.openapi(version), logging_config=None
+    )
+    return msgspec.json.encode(described.openapi_schema.to_schema())
+
+
+def _resources() -> list[Any]:
+    """Everything that speaks JSON."""
+    files = [imports.router, exports.router, adjustments.router]
+    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router]
+    asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
+    routers = [*asking, indicators.router, *data, login.router]
+    return [Router(API, route_handlers=routers), health.live, health.ready, health.health, pages.metrics_page]
 
 
 def _dependencies(parts: Parts) -> dict[str, Provide]:
@@ -115,3 +124,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
 
 def _constant(value: Any) -> Provide:
     return Provide(lambda: value, use_cache=True, sync_to_thread=False)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(document(__version__))
