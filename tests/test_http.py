@@ -278,7 +278,7 @@ def test_the_documents_work_without_a_network(server: Server) -> None:
     assert "/api/v1/screens/run" in document["paths"]
     page = httpx.get(f"{server.url}/schema/swagger").text
     assert "https://" not in page
-    for name in ("swagger/swagger-ui-bundle.js", "swagger/swagger-ui.css", "start.js", "start.css"):
+    for name in ("swagger/swagger-ui-bundle.js", "swagger/swagger-ui.css"):
         assert httpx.get(f"{server.url}/static/{name}").status_code == 200
     start = httpx.get(server.url)
     assert "https://" not in start.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,14 @@ def wheel(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_what_it_serves(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"ralph/_migrations/{path.name}" for path in (ROOT / "migrations").iterdir()} <= names
-    assert {f"ralph/web/{path.name}" for path in (ROOT / "ralph" / "web").iterdir()} <= names
+    assert "ralph/web/dist/index.html" in names
+    assert {name.rpartition(".")[2] for name in names if name.startswith("ralph/web/")} == {
+        "html",
+        "json",
+        "js",
+        "css",
+        "svg",
+    }
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not {
         name for name in names if name.startswith(("tests", "benchmarks", "ops")) or name.endswith((".nbi", ".nbc"))
@@ -68,7 +76,8 @@ def test_the_wheel_serves_from_a_bare_environment(uv: str, wheel: Path, tmp_path
     try:
         wait_migrated(server)  # its kernels compile a minute, and are the same as the checkout's
         assert httpx.get(server.url).status_code == 200
-        assert httpx.get(f"{server.url}/static/start.js").status_code == 200
+        (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', httpx.get(server.url).text)
+        assert httpx.get(f"{server.url}{script}").status_code == 200
         with server.client() as client:
             assert len(client.get("/api/v1/indicators").json()) >= 12
     finally:

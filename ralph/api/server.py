@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.di import Provide
 
+from ralph import __version__
 from ralph.api import (
     adjustments,
     board,
@@ -50,6 +53,7 @@ from ralph.store.markets import Markets
 from ralph.telemetry import AsgiApp, Instruments, Receive, Scope, Send
 
 API = "/api/v1"
+METRICS = "metrics"  # a part of the instruments that handlers ask for by itself
 
 
 @dataclass(frozen=True)
@@ -77,22 +81,10 @@ class Parts:
 
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
-    files = [imports.router, exports.router, adjustments.router]
-    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router, schedule.router]
-    asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
-    routers = [*asking, indicators.router, *data, *board.routers, system.router, login.router]
     application = Litestar(
-        route_handlers=[
-            Router(API, route_handlers=routers),
-            health.live,
-            health.ready,
-            health.health,
-            pages.start_page,
-            pages.metrics_page,
-            *pages.static_files(),
-        ],
+        route_handlers=[*_resources(), *pages.routes()],
         dependencies=_dependencies(parts),
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, 404: pages.on_not_found},
         openapi_config=pages.openapi(parts.version),
         request_max_body_size=parts.config.limits.body_bytes,
         logging_config=None,
@@ -112,6 +104,24 @@ def _apart(requests: AsgiApp, sockets: AsgiApp) -> AsgiApp:
     return either
 
 
+def document(version: str) -> bytes:
+    """The OpenAPI document of this code as JSON, without anything running: clients are made from it."""
+    nothing = {name: _constant(None) for name in (METRICS, *(field.name for field in fields(Parts)))}
+    described = Litestar(
+        route_handlers=_resources(), dependencies=nothing, openapi_config=pages.openapi(version), logging_config=None
+    )
+    return msgspec.json.encode(described.openapi_schema.to_schema())
+
+
+def _resources() -> list[Any]:
+    """Everything that speaks JSON."""
+    files = [imports.router, exports.router, adjustments.router]
+    data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router, schedule.router]
+    asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
+    routers = [*asking, indicators.router, *data, *board.routers, system.router, login.router]
+    return [Router(API, route_handlers=routers), health.live, health.ready, health.health, pages.metrics_page]
+
+
 def _dependencies(parts: Parts) -> dict[str, Provide]:
     values: dict[str, Any] = {
         "config": parts.config,
@@ -124,7 +134,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "scheduler": parts.scheduler,
         "kernels": parts.kernels,
         "instruments": parts.instruments,
-        "metrics": parts.instruments.metrics,
+        METRICS: parts.instruments.metrics,
         "calendar": parts.calendar,
         "vitals": parts.vitals,
         "uploads": parts.uploads,
@@ -136,3 +146,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
 
 def _constant(value: Any) -> Provide:
     return Provide(lambda: value, use_cache=True, sync_to_thread=False)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(document(__version__))

@@ -1,0 +1,62 @@
+// The newest quote of every Symbol, as the board topic brings them: many frames a second, one drawing a frame.
+
+import { socket } from "./live.svelte";
+
+export interface Quote {
+  symbol: string;
+  price: number | null;
+  change: number | null;
+  change_ratio: number | null;
+  open: number | null;
+  high: number | null;
+  low: number | null;
+  volume: number | null;
+  value: number | null;
+  at: string;
+  session: string;
+  venue: string;
+  halted?: boolean;
+  limit?: "up" | "down";
+  vi?: boolean;
+}
+
+export class Board {
+  rows = $state.raw<readonly Quote[]>([]);
+  updates = $state(0);
+  #quotes = new Map<string, Quote>();
+  #drawing = 0;
+
+  /** Follow the board until the returned function is called. */
+  follow(): () => void {
+    const end = socket.listen<readonly Quote[] | { quotes: readonly Quote[] }>("board", ({ data, snapshot }) => {
+      if (snapshot) this.#quotes.clear();
+      for (const quote of Array.isArray(data) ? data : (data as { quotes: readonly Quote[] }).quotes) this.#quotes.set(quote.symbol, quote);
+      // However many frames came, the page is drawn once, when the browser draws.
+      this.#drawing ||= requestAnimationFrame(() => this.#draw());
+    });
+    return () => {
+      end();
+      cancelAnimationFrame(this.#drawing);
+      this.#drawing = 0;
+    };
+  }
+
+  #draw(): void {
+    this.#drawing = 0;
+    this.rows = [...this.#quotes.values()];
+    this.updates += 1;
+  }
+}
+
+/** The order of rows by a key, kept until it is asked for anew: numbers change in place, rows do not jump. */
+export function ordered(rows: readonly Quote[], key: keyof Quote, order: "asc" | "desc"): string[] {
+  const sign = order === "asc" ? 1 : -1;
+  const compare = (a: Quote, b: Quote): number => {
+    const [left, right] = [a[key], b[key]];
+    if (left === right) return a.symbol < b.symbol ? -1 : 1;
+    if (left === null || left === undefined) return 1;
+    if (right === null || right === undefined) return -1;
+    return left < right ? -sign : sign;
+  };
+  return [...rows].sort(compare).map((row) => row.symbol);
+}

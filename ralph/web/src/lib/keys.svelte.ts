@@ -1,0 +1,59 @@
+// Keyboard: every page registers its keys with a word for each, and `?` shows them all.
+
+import { settings } from "./settings.svelte";
+import type { Word } from "./words";
+
+export interface Binding {
+  keys: string; // as KeyboardEvent.key, with Ctrl+ before it; several with a space between them
+  word: Word;
+  run: (event: KeyboardEvent) => void;
+  group?: Word;
+}
+
+interface Group {
+  bindings: readonly Binding[];
+}
+
+const groups = $state<{ stack: Group[] }>({ stack: [] });
+
+export function bindings(): readonly Binding[] {
+  return groups.stack.flatMap((group) => group.bindings);
+}
+
+/** Bind keys for as long as a view is shown; returns what unbinds them. */
+export function bind(list: readonly Binding[]): () => void {
+  const group = { bindings: list };
+  groups.stack = [...groups.stack, group];
+  return () => {
+    groups.stack = groups.stack.filter((each) => each.bindings !== list);
+  };
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  const element = target as HTMLElement | null;
+  return !!element?.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, [contenteditable]");
+}
+
+function named(event: KeyboardEvent): string {
+  return event.ctrlKey || event.metaKey ? `Ctrl+${event.key.toLowerCase()}` : event.key;
+}
+
+export function startKeys(): () => void {
+  const press = (event: KeyboardEvent): void => {
+    if (event.defaultPrevented || event.isComposing || event.altKey) return;
+    const name = named(event);
+    if (!settings.singleKeys && /^[a-z0-9[\]/?]$/i.test(name)) return;
+    if (isTyping(event.target) && !name.startsWith("Ctrl+") && name !== "Escape") return;
+    if (event.key === " " && (event.target as HTMLElement | null)?.closest("button, a, summary, [role=tab]")) return;
+    if (document.querySelector("dialog[open]") && name !== "Escape" && !name.startsWith("Ctrl+")) return;
+    for (const binding of [...bindings()].reverse()) {
+      if (binding.keys.split(" ").some((key) => (key === "Space" ? " " : key) === name)) {
+        event.preventDefault();
+        binding.run(event);
+        return;
+      }
+    }
+  };
+  addEventListener("keydown", press);
+  return () => removeEventListener("keydown", press);
+}

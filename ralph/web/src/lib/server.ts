@@ -1,0 +1,35 @@
+// Watches whether the server answers: says so, and lets pages ask again when it is back.
+
+import { ask, Refusal, server } from "./api.svelte";
+
+const QUIET_MS = 15_000;
+const LOST_MS = 1_500;
+
+/** Look after the server until told to stop. */
+export function watchServer(): () => void {
+  let timer = 0;
+  let stopped = false;
+  const look = async (): Promise<void> => {
+    const lost = !server.reachable;
+    try {
+      const report = (await (await ask("GET", "/health")).json()) as { version: string };
+      server.version = report.version;
+      if (lost) server.generation += 1;
+      server.reachable = true;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+    if (!stopped) timer = window.setTimeout(() => void look(), server.reachable ? QUIET_MS : LOST_MS);
+  };
+  const soon = (): void => {
+    clearTimeout(timer);
+    void look();
+  };
+  addEventListener("online", soon);
+  void look();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    removeEventListener("online", soon);
+  };
+}
