@@ -253,7 +253,7 @@ class Application:
             self._metrics.backup_log_until.labels(kind).set(found.log_until.timestamp())
 
     async def _warm_scanners(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._kernels, scanners.warm_up)
+        await asyncio.to_thread(scanners.warm_up)  # where it compiles, screens need not wait for it
 
     def _spawn(self, work: Coroutine[None, None, None], http: HttpServer) -> None:
         """Run work beside the server; should it fail, the server stops rather than go on without it."""
