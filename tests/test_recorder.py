@@ -126,7 +126,8 @@ def pieces() -> list[Chunk]:
     day = market_after(30)[1]
     own = Run("0123456789abcdef", "demo", day.on, "simulator", day.universe)
     nobody = np.zeros(0, dtype=np.int64)
-    no_bars = MinuteRows(nobody, nobody, *(np.zeros(0) for _ in range(4)), nobody, np.zeros(0))  # type: ignore[misc]
+    none = np.zeros(0)
+    no_bars = MinuteRows(nobody, nobody, none, none, none, none, nobody, none)
     found = []
     for number, batch in enumerate(batches_of(day)[:3], 1):
         ticks = batch.ticks.take(slice(0, 50))
@@ -214,7 +215,7 @@ def test_without_a_database_pieces_go_to_disk_and_come_back(database_url: str, t
         await away.connect(database_url)
         recorder.end(is_whole=False)
         for _ in range(500):
-            if states[-1].ok and not states[-1].spooled:
+            if is_well(states[-1]):
                 break
             await asyncio.sleep(0.02)
         writing.cancel()
@@ -228,6 +229,10 @@ def test_without_a_database_pieces_go_to_disk_and_come_back(database_url: str, t
     sent, stored = run(work())
     assert sent == stored
     assert states[-1].lost == 0
+
+
+def is_well(state: RecorderState) -> bool:
+    return state.ok and state.spooled == 0
 
 
 def test_what_memory_does_not_hold_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,7 @@ class LiveMarket:
         token = f"{frame.on}-{time.time_ns():x}"
         if recorder is not None:
             token = recorder.begin(panel.workspace, frame.on, SIMULATOR, frame.universe)
-        older = await asyncio.to_thread(_before, panel, frame.on)
+        older = await asyncio.to_thread(before, panel, frame.on)
         watch = ScreenWatch(older, tape, around.wanted, around.kernels, around.meter.watched)
         self._playing = _Playing(panel, tape, feed, SIMULATOR)
         self._state = "playing"
@@ -306,7 +306,7 @@ def _decoded(texts: Sequence[str]) -> list[Signal]:
     return [msgspec.json.decode(text, type=Signal) for text in texts]
 
 
-def _before(panel: Panel, on: date) -> Panel:
+def before(panel: Panel, on: date) -> Panel:
     """The Panel up to the Session before one that it may have already."""
     older = panel.sessions[panel.sessions < np.datetime64(on, "D")]
     return panel if older.size == panel.sessions.size else until(panel, older[-1].astype(object))
