@@ -125,9 +125,16 @@ async def live(
     config: StreamConfig | None = None, journal: MemoryJournal | None = None, straight: bool = True
 ) -> AsyncIterator[Live]:
     """A server; straight=False: frames go through plain ASGI."""
-    config = config or StreamConfig()
-    station = Station(journal or MemoryJournal(), config)
+    station = Station(journal or MemoryJournal(), config or StreamConfig())
     await station.begin("demo")
+    async with serving_station(station, straight) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def serving_station(station: Station, straight: bool = True) -> AsyncIterator[Live]:
+    """The same with a station that has begun."""
+    config = station.config
     metrics = Metrics("test")
     panel = cast(Panel, SimpleNamespace(workspace="demo", simulated=True, columns={"005930": 0, "000660": 1}))
     socket = LiveSocket(station, lambda: panel, metrics)
