@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import signal
 import subprocess
 import sys
@@ -28,36 +27,30 @@ ROOT = Path(__file__).parent
 class Member:
     """One of the processes."""
 
-    def __init__(self, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "live_process.py"), *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT.parent,
-            env={"PYTHONPATH": f"{ROOT.parent}:{ROOT}", "PATH": ""},
-        )
-        assert self._process.stdout is not None
-        self._out = self._process.stdout
-        self._lines: list[str] = []
+    def __init__(self, out: Path, *arguments: str) -> None:
+        self._out = out
+        with out.open("w") as sink:
+            self._process = subprocess.Popen(
+                [sys.executable, str(ROOT / "live_process.py"), *arguments],
+                stdout=sink,
+                cwd=ROOT.parent,
+                env={"PYTHONPATH": f"{ROOT.parent}:{ROOT}", "PATH": ""},
+            )
 
-    @functools.cached_property
+    @property
     def url(self) -> str:
-        """Where it serves; it may have to start first."""
-        while not (line := self._out.readline()).startswith("ws://"):
-            assert line, "it did not start"
-            self._lines.append(line)
-        return line.strip()
+        """Where it serves; empty until it does."""
+        return next((line for line in self._out.read_text().splitlines() if line.startswith("ws://")), "")
 
-    async def leads(self) -> None:
-        """Wait until it does."""
-        line = self._lines.pop() if self._lines else await asyncio.to_thread(self._out.readline)
-        assert line == "leads\n"
+    @property
+    def leads(self) -> bool:
+        """Whether it has begun to lead."""
+        return "leads" in self._out.read_text().splitlines()
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """At once."""
         self._process.send_signal(number)
         self._process.wait()
-        self._out.close()
 
 
 class Reader:
@@ -98,13 +91,12 @@ class Reader:
 
 
 @pytest.fixture
-def members(database_url: str, redis_url: str) -> Iterator[list[Member]]:
+def members(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[list[Member]]:
     """Three of them."""
     began = str(time.time())
     started: list[Member] = []
     try:
-        started += [Member(database_url, redis_url, began) for _ in range(3)]
-        assert all(member.url for member in started)
+        started += [Member(tmp_path / str(place), database_url, redis_url, began) for place in range(3)]
         yield started
     finally:
         for member in started:
@@ -122,10 +114,9 @@ async def until(what: Any, patience_s: float) -> float:
 
 async def test_every_signal_once_in_order_though_the_leader_is_killed(members: list[Member]) -> None:
     """Its clients come back to another process, and nobody misses anything or hears it twice."""
-    leading = {asyncio.ensure_future(member.leads()): member for member in members}
-    done, waiting = await asyncio.wait(leading, return_when=asyncio.FIRST_COMPLETED)
-    leader = leading[done.pop()]
-    members = [leader, *(member for member in members if member is not leader)]
+    await until(lambda: all(member.url for member in members) and any(member.leads for member in members), 60)
+    members.sort(key=lambda member: not member.leads)
+    leader = members[0]
     urls = [member.url for member in members]
     readers = [Reader(urls[place:] + urls[:place]) for place in range(3)]
     tasks = [asyncio.ensure_future(reader.read()) for reader in readers]
@@ -148,5 +139,3 @@ async def test_every_signal_once_in_order_though_the_leader_is_killed(members: l
         assert reader.quotes == sorted(reader.quotes)
     assert readers[0].connections > 1
     assert dict(readers[0].told).items() & dict(readers[1].told).items() & dict(readers[2].told).items()
-    for task in waiting:
-        task.cancel()
