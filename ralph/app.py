@@ -244,7 +244,8 @@ class Application:
         self._note("panel", self._describe_panel())
         self._say(f"✓ market in memory: {self._describe_panel()}")
         self._spawn(self._markets.follow(), http)
-        await self._station.begin(self._markets.panel().workspace)
+        # Processes that share a Redis of their own choice serve one stream; an embedded one serves this process alone.
+        await self._station.begin(self._markets.panel().workspace, self._config.redis_url)
         self._spawn(self._station.run(), http)
         self._spawn(self._live.count(), http)
         self._spawn(self._probe(), http)
@@ -298,6 +299,7 @@ class Application:
             task.cancel()
         # Bounded: a task that does not end when told must not keep the servers from being stopped.
         await asyncio.wait(self._tasks, timeout=GRACE_S)
+        await self._station.close()
         await self._database.close()
         await self._cache.close()
         await self._servers.stop()

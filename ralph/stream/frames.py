@@ -35,17 +35,15 @@ class Row:
 class Chunk:
     """Frames of one topic, joined by commas, for all mailboxes that have the same of it."""
 
-    __slots__ = ("_wire", "text")
+    __slots__ = ("text", "wire")
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self._wire: bytes | None = None
+        self.wire: bytes | None = None  # a message of these frames alone, as it goes to the socket, once it was made
 
-    def wire(self) -> bytes:
-        """A message of these frames alone, as it goes to the socket."""
-        wire = self._wire
-        if wire is None:
-            wire = self._wire = to_wire(_HEAD + self.text + _TAIL)
+    def make(self) -> bytes:
+        """That message."""
+        wire = self.wire = to_wire(_HEAD + self.text + _TAIL)
         return wire
 
 

@@ -110,6 +110,21 @@ class Hub:
         self._note(found)
         return number
 
+    def put_numbered(self, announcement: Announcement) -> None:
+        """Keep an announcement that got its number elsewhere; one that is kept already is not kept twice."""
+        found = self._announced.get(announcement.topic) or self._announced_of(announcement.topic)
+        if announcement.number <= found.version:
+            return
+        if announcement.number > found.version + 1:
+            found.skip_to(announcement.number - 1)
+        found.put(announcement.text, announcement.key)
+        self.on_announced(announcement)
+        self._note(found)
+
+    def number_of(self, topic: str, key: str | None) -> int | None:
+        """The number under which a key was announced, where that is known."""
+        return self._announced_of(topic).number_of(key)
+
     def begin(self, epoch: str) -> None:
         """Count announcements anew, in another epoch. Whoever reads announced topics must be told before."""
         self.epoch = epoch
@@ -117,11 +132,9 @@ class Hub:
 
     def remember(self, topic: str, key: str) -> None:
         """This was announced in an epoch before, and is not to be again; its number is 0."""
-        self._announced_of(topic).remember(key, 0)
-
-    def announced(self) -> dict[str, Announced]:
-        """All announced topics by name."""
-        return self._announced
+        found = self._announced_of(topic)
+        if found.number_of(key) is None:
+            found.remember(key, 0)
 
     # What sockets call.
 

@@ -18,22 +18,22 @@ JOINED_MAX, JOINED_BYTES_MAX = 1_024, 16_384  # messages remembered in a round, 
 TOO_SLOW = 1013, "you read too slowly; connect again with since"
 """Try again later, of the registry of RFC 6455: for readers that take nothing for too long, or miss an announcement."""
 
-_GAP_S = 1 / FLUSHES_PER_S
-_CREDIT_S = (FLUSH_BURST - 1) * _GAP_S
+GAP_S = 1 / FLUSHES_PER_S
+CREDIT_S = (
+    FLUSH_BURST - 1
+) * GAP_S  # a mailbox may be flushed that has its whole allowance no later than this from now
 
 
 class Writer(Protocol):
-    """The way to a socket. Nothing of it waits."""
+    """The way to a socket. Nothing of it waits.
 
+    is_ready  it takes more: false while its reader does not read, and once it is closed
+    on_ready  called when it takes more again
+    """
+
+    is_ready: bool
+    is_open: bool
     on_ready: Callable[[], None] | None
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the socket takes more: false while its reader does not read."""
-        ...
-
-    @property
-    def is_open(self) -> bool: ...
 
     def write(self, wire: bytes) -> None:
         """Send a message as `to_wire` makes it."""
@@ -47,42 +47,40 @@ class Writer(Protocol):
 class Mailbox:
     """The unread frames of one client."""
 
-    __slots__ = ("_next_at", "blocked_at", "is_behind", "news", "places", "writer")
+    __slots__ = ("blocked_at", "is_behind", "news", "places", "rested_at", "writer")
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.places: dict[Newest | Announced, int] = {}
         self.news: dict[Newest | Announced, None] = {}  # topics with something unread, in the order they got it
         self.blocked_at: float | None = None  # since when its socket takes nothing
-        self.is_behind = False
-        self._next_at = 0.0
+        self.rested_at = 0.0  # when its whole allowance is there again
+        self.is_behind = False  # an announcement is no longer kept that it should have got
 
-    def due_at(self) -> float:
-        """From when it may be flushed."""
-        return self._next_at - _CREDIT_S
-
-    def flushed(self, now: float) -> None:
-        """It was, and has used some of its allowance."""
-        self._next_at = max(self._next_at, now) + _GAP_S
-
-    def take(self, made: dict[tuple[Chunk, ...], bytes]) -> bytes | None:
-        """One message of all that is unread, or None; made: messages of this round. It `is_behind` from then on where
-        an announcement is no longer kept that it should have got."""
+    def take(self, now: float, made: dict[tuple[Chunk, ...], bytes]) -> bytes | None:
+        """One message of all that is unread, or None; made: messages of this round. It uses some of the allowance."""
+        news, places = self.news, self.places
         chunks = []
-        for topic in self.news:
-            chunk = topic.since(self.places[topic])
+        for topic in news:
+            place = places[topic]
+            chunk = topic.made.get(place) or topic.since(place)
             if chunk is None:
                 self.is_behind = True
             elif chunk is not NOTHING:
                 chunks.append(chunk)
-            self.places[topic] = topic.version
-        self.news.clear()
-        if len(chunks) < 2:
-            return chunks[0].wire() if chunks else None
-        same = tuple(chunks)
-        wire = made.get(same)
-        if wire is None:
-            wire = joined(same)
-            if len(made) < JOINED_MAX and len(wire) <= JOINED_BYTES_MAX:
-                made[same] = wire
-        return wire
+            places[topic] = topic.version
+        news.clear()
+        if not chunks:
+            return None
+        self.rested_at = max(self.rested_at, now) + GAP_S
+        return chunks[0].wire or chunks[0].make() if len(chunks) == 1 else _together(chunks, made)
+
+
+def _together(chunks: list[Chunk], made: dict[tuple[Chunk, ...], bytes]) -> bytes:
+    same = tuple(chunks)
+    wire = made.get(same)
+    if wire is None:
+        wire = joined(same)
+        if len(made) < JOINED_MAX and len(wire) <= JOINED_BYTES_MAX:
+            made[same] = wire
+    return wire

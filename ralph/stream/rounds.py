@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ralph.stream.frames import Chunk
 from ralph.stream.hub import Hub
-from ralph.stream.mailbox import TOO_SLOW, Mailbox, Writer
+from ralph.stream.mailbox import CREDIT_S, TOO_SLOW, Mailbox, Writer
 
 YIELD_EACH = 200  # writes, about two milliseconds; then the loop does other things
 GAP_S = 0.005  # between rounds: what happens meanwhile goes into one message
@@ -58,6 +58,11 @@ class Rounds:
     def __len__(self) -> int:
         return len(self._mailboxes)
 
+    @property
+    def blocked(self) -> int:
+        """How many sockets take nothing."""
+        return len(self._blocked)
+
     def call(self, mailbox: Mailbox) -> None:
         """It has news that no topic will tell of: a snapshot."""
         self._due[mailbox] = None
@@ -81,41 +86,33 @@ class Rounds:
         for topic in self._hub.changed():
             for mailbox in topic.readers:
                 mailbox.news[topic] = None
-                self._due[mailbox] = None
+            self._due.update(topic.readers)
         due, self._due = self._due, {}
         made: dict[tuple[Chunk, ...], bytes] = {}
-        now, soonest_s, written = self._clock(), LOOK_S, 0
+        now, latest, written = self._clock(), 0.0, 0
         for mailbox in due:
-            if mailbox.blocked_at is not None or not mailbox.writer.is_open:
-                continue
-            wait_s = mailbox.due_at() - now
-            if wait_s > 0:
-                self._due[mailbox] = None
-                soonest_s = min(soonest_s, wait_s)
-            elif not mailbox.writer.is_ready:
+            writer = mailbox.writer
+            if not writer.is_ready:
                 self._block(mailbox, now)
-            elif self._flush(mailbox, now, made):
+            elif mailbox.rested_at > now + CREDIT_S:
+                self._due[mailbox] = None
+                latest = max(latest, mailbox.rested_at)
+            elif wire := mailbox.take(now, made):
+                writer.write(wire)
                 written += 1
+                self.bytes += len(wire)
                 if written % YIELD_EACH == 0:
                     await asyncio.sleep(0)
                     now = self._clock()
-        return soonest_s
-
-    def _flush(self, mailbox: Mailbox, now: float, made: dict[tuple[Chunk, ...], bytes]) -> bool:
-        wire = mailbox.take(made)
-        if mailbox.is_behind:
-            mailbox.writer.hang_up(*TOO_SLOW)
-        elif wire is not None:
-            mailbox.writer.write(wire)
-            mailbox.flushed(now)
-            self.flushes += 1
-            self.bytes += len(wire)
-            return True
-        return False
+            elif mailbox.is_behind:
+                writer.hang_up(*TOO_SLOW)
+        self.flushes += written
+        return min(LOOK_S, max(0.0, latest - CREDIT_S - self._clock())) if self._due else LOOK_S
 
     def _block(self, mailbox: Mailbox, now: float) -> None:
-        mailbox.blocked_at = now
-        self._blocked[mailbox] = None
+        if mailbox.blocked_at is None and mailbox.writer.is_open:
+            mailbox.blocked_at = now
+            self._blocked[mailbox] = None
 
     def _unblock(self, mailbox: Mailbox) -> None:
         if mailbox.blocked_at is not None:

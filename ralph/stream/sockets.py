@@ -43,6 +43,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
     on_ready: Callable[[], None] | None = None
     is_ready = False
     is_open = False
+    _is_deaf = False
     _pings = 0
     _pings_since = 0.0
 
@@ -79,7 +80,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.accept":
             self.is_open = self.is_ready = self.handshake_complete and not self.disconnected
         elif message["type"] == "websocket.close":
-            self.is_open = False
+            self.is_open = self.is_ready = False
 
     # What the transport and the parser call.
 
@@ -90,9 +91,9 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.is_ready = True
+        self.is_ready = self.is_open
         self._read_on()
-        if self.on_ready is not None:
+        if self.is_ready and self.on_ready is not None:
             self.on_ready()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -100,7 +101,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        self.is_open = False
+        self.is_open = self.is_ready = False
         super().shutdown()
 
     def handle_connect(self, event: Request) -> None:
@@ -134,7 +135,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
             super().handle_ping()
 
     def handle_close(self, event: Frame) -> None:
-        self.is_open = False
+        self.is_open = self.is_ready = False
         super().handle_close(event)
 
     def send_receive_event_to_app(self) -> None:
@@ -165,19 +166,22 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         self.hang_up(SILENT, "no answer to our ping")
 
     def handle_parser_exception(self) -> None:
-        """Say what was wrong, once. What else arrives is not looked at, until the client has our farewell: closing at
-        once would cut it off before."""
-        if self.close_sent:
+        """Say what was wrong, once. What else arrives is not looked at, until the client has our farewell and closes:
+        closing before would cut it off."""
+        if self._is_deaf:
             return
+        self._is_deaf = True
         said = self.conn.close_sent
-        if said is None or not self.handshake_complete:
+        if said is None or self.close_sent or not self.handshake_complete:
             self.transport.close()
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": said.code, "reason": said.reason})
         self._take_leave()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def _take_leave(self) -> None:
-        self.is_open = False
+        self.is_open = self.is_ready = False
         self.close_sent = True
         self.stop_keepalive()
         self.transport.write(b"".join(self.conn.data_to_send()))
@@ -198,15 +202,12 @@ class PlainWebSocket:
     def __init__(self, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]) -> None:
         self.on_ready: Callable[[], None] | None = None
         self.is_open = True
+        self.is_ready = True
         self._receive = receive
         self._send = send
         self._unsent: deque[_Message] = deque()  # frames, one at most; answers to a client: as many as it may ask for
         self._sending: asyncio.Task[None] | None = None
         self._over: asyncio.Future[_Message] = asyncio.get_running_loop().create_future()
-
-    @property
-    def is_ready(self) -> bool:
-        return self.is_open and self._sending is None
 
     def write(self, wire: bytes) -> None:
         if self.is_open:
@@ -229,7 +230,7 @@ class PlainWebSocket:
 
     async def finish(self) -> None:
         """Wait a little for what is on its way, then give it up."""
-        self.is_open = False
+        self.is_open = self.is_ready = False
         if self._sending is not None:
             await asyncio.wait((self._sending,), timeout=CLOSE_S)
             self._sending.cancel()
@@ -237,6 +238,7 @@ class PlainWebSocket:
     def _post(self, message: _Message) -> None:
         self._unsent.append(message)
         if self._sending is None:
+            self.is_ready = False
             self._sending = asyncio.ensure_future(self._deliver())
 
     async def _deliver(self) -> None:
@@ -247,5 +249,6 @@ class PlainWebSocket:
             self.is_open = False
         finally:
             self._sending = None
-        if self.on_ready is not None:
+            self.is_ready = self.is_open
+        if self.is_ready and self.on_ready is not None:
             self.on_ready()

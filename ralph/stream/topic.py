@@ -28,7 +28,7 @@ class Newest:
         self._rows_max = kind.rows_max
         self._is_list = kind.is_list
         self._head = b'{"topic":"' + name.encode() + b'"'
-        self._made: dict[int, Chunk] = {}
+        self.made: dict[int, Chunk] = {}
 
     def put(self, key: str, row: Row) -> None:
         """A key's newest row; the one that changed longest ago goes when there are too many."""
@@ -38,8 +38,8 @@ class Newest:
         if len(rows) > self._rows_max:
             del rows[next(iter(rows))]
         self.version = row.version
-        if self._made:
-            self._made = {}
+        if self.made:
+            self.made = {}
 
     def rows(self) -> dict[str, Row]:
         """The newest of each key, those that changed last at the end."""
@@ -47,9 +47,9 @@ class Newest:
 
     def since(self, version: int) -> Chunk:
         """What changed after a version, made once for all who have seen as much."""
-        chunk = self._made.get(version)
+        chunk = self.made.get(version)
         if chunk is None:
-            chunk = self._made[version] = self._make(version)
+            chunk = self.made[version] = self._make(version)
         return chunk
 
     def _make(self, version: int) -> Chunk:
@@ -76,7 +76,7 @@ class Announced:
         self._texts: deque[bytes] = deque(maxlen=KEPT_FRAMES)
         self._head = b'{"topic":"' + name.encode() + b'","seq":'
         self._keys: dict[str, int] = {}
-        self._made: dict[int, Chunk] = {}
+        self.made: dict[int, Chunk] = {}
 
     def number_of(self, key: str | None) -> int | None:
         """The number under which a key was announced, where that is remembered."""
@@ -88,7 +88,7 @@ class Announced:
         self._texts.append(text)
         if key is not None:
             self.remember(key, self.version)
-        self._made = {}
+        self.made = {}
         return self.version
 
     def remember(self, key: str, number: int) -> None:
@@ -97,17 +97,23 @@ class Announced:
         if len(self._keys) > KEYS_MAX:
             del self._keys[next(iter(self._keys))]
 
+    def skip_to(self, number: int) -> None:
+        """What comes up to a number is not to be had here: nobody is told it by this process."""
+        self.version = number
+        self._texts.clear()
+        self.made = {}
+
     def reaches(self, number: int) -> bool:
         """Whether everything after a number is kept, and the number is none of the future."""
         return self.version - len(self._texts) <= number <= self.version
 
     def since(self, number: int) -> Chunk | None:
         """What was announced after a number, made once for all who have as much; None where it is no longer kept."""
-        chunk = self._made.get(number)
+        chunk = self.made.get(number)
         if chunk is None:
             if number != FRESH and not self.reaches(number):
                 return None
-            chunk = self._made[number] = self._make(number)
+            chunk = self.made[number] = self._make(number)
         return chunk
 
     def kept(self, after: int) -> list[tuple[int, bytes]]:
