@@ -11,13 +11,12 @@ from datetime import date
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 from ralph.live.days import stored_day
 from ralph.live.feed import Feed, PlayedDay, Recorded
 from ralph.live.watching import ScreenWatch, Wanted
 from ralph.market.calendar import Calendar
-from ralph.market.cut import until
+from ralph.market.cut import before
 from ralph.market.panel import Panel
 from ralph.simulator.live import DayHours
 from ralph.store.database import Database
@@ -81,7 +80,7 @@ async def replay(archive: Archive, on: date, speed: float, tell: Callable[[Event
         counted[type(event).__name__] += 1
         tell(event)
 
-    older = await asyncio.to_thread(_before, panel, on)
+    older = await asyncio.to_thread(before, panel, on)
     watch = ScreenWatch(older, tape, archive.wanted, archive.kernels, lambda seconds: None)
     try:
         async for batch in feed.batches():
@@ -105,9 +104,3 @@ async def replay(archive: Archive, on: date, speed: float, tell: Callable[[Event
         bars=bars,
         events=dict(sorted(counted.items())),
     )
-
-
-def _before(panel: Panel, on: date) -> Panel:
-    """The Panel up to the Session before; all of it where there is none before."""
-    older = panel.sessions[panel.sessions < np.datetime64(on, "D")]
-    return until(panel, older[-1].astype(object)) if older.size and older.size < panel.sessions.size else panel

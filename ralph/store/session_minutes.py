@@ -43,9 +43,9 @@ async def load_session_minutes(
     codes = dict(await connection.fetch(_CODES, ids.tolist()))
     place = {symbol_id: at for at, symbol_id in enumerate(ids.tolist())}
     return MinuteColumns(
-        tuple(Listing(Symbol(codes[each])) for each in ids.tolist()),
-        np.array([place[each] for each in rows["symbol_id"].tolist()], dtype=np.int32),
-        rows["opened_at"].astype("datetime64[s]"),
-        *(rows[name] for name in _NUMBERS),
-        rows["flags"].astype(np.uint8),
+        listings=tuple(Listing(Symbol(codes[each])) for each in ids.tolist()),
+        symbol=np.array([place[each] for each in rows["symbol_id"].tolist()], dtype=np.int32),
+        opened_at=rows["opened_at"].astype("datetime64[s]"),
+        flags=rows["flags"].astype(np.uint8),
+        **{name: rows[name] for name in _NUMBERS},
     )
