@@ -68,7 +68,8 @@ belongs to that one: remember it with the `seq`. Where too much is missing you g
 
 Limits: {topic_count} topics of a connection, messages of {message_bytes} bytes in {fragments} fragments,
 {messages:g} messages a second ({message_burst} at once after a rest), {pings} pings a second.
-The server pings every {ping_s:g} s; who does not answer for as long is closed. So is who reads nothing for {slow_s:g} s.
+The server pings every {ping_s:g} s; who does not answer for as long is closed.
+So is who reads nothing for {slow_s:g} s.
 
 Close codes
 
