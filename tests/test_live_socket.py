@@ -236,7 +236,7 @@ async def test_who_never_reads_is_closed_and_others_do_not_notice() -> None:
         ({**BEARER, "Host": "evil.example"}, 400),
     ],
 )
-async def test_strangers_stay_outside(headers: dict[str, str], status: int) -> None:
+async def test_strangers_stay_outside(headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture) -> None:
     """Without a key, from another page, by another name: refused before the handshake, as a problem."""
     async with live() as server:
         request = {"Host": server.url.split("/")[2], **headers}
@@ -248,6 +248,7 @@ async def test_strangers_stay_outside(headers: dict[str, str], status: int) -> N
         assert head.startswith(b"HTTP/1.1 %d " % status)
         assert msgspec.json.decode(body)["status"] == status
         writer.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_own_pages_connect() -> None:
@@ -261,8 +262,12 @@ async def test_own_pages_connect() -> None:
 async def test_there_is_an_end_to_connections() -> None:
     """One more than are served is refused."""
     async with live(StreamConfig(connections_max=1)) as server, server.client():
-        with pytest.raises(InvalidStatus):
+        with pytest.raises(InvalidStatus) as refused:
             await connect(server.url, additional_headers=BEARER)
+        assert refused.value.response.status_code == 503
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(server.url + "/elsewhere", additional_headers=BEARER)
+        assert refused.value.response.status_code == 404
 
 
 UPGRADE = {

@@ -81,6 +81,8 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
             self.is_open = self.is_ready = self.handshake_complete and not self.disconnected
         elif message["type"] == "websocket.close":
             self.is_open = self.is_ready = False
+        elif message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True  # refused, which uvicorn takes for forgotten
 
     # What the transport and the parser call.
 
