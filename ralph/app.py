@@ -37,11 +37,13 @@ from ralph.jobs.signalling import Signalling
 from ralph.jobs.warming import Warming
 from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
+from ralph.live.clock import SteadyClock
 from ralph.live.metering import LiveMeter
 from ralph.live.running import LiveMarket, Surroundings
 from ralph.store.announcements import Announcements
 from ralph.store.cache import Cache
 from ralph.store.database import Database
+from ralph.store.leadership import Leadership
 from ralph.store.ledger import QueueName
 from ralph.store.markets import Markets
 from ralph.store.metering import Meter
@@ -124,6 +126,7 @@ class Application:
                 wanted=self._screening.watched,
                 meter=LiveMeter(self._metrics, self._vitals.note, self._station.hub),
                 spool=home.path / "spool",
+                clock=SteadyClock(),
             )
         )
         self._worker: Worker | None = None
@@ -231,7 +234,8 @@ class Application:
             await warming
         self._note("kernels", "warm")
         self._spawn(self._warm_scanners(), http)  # nobody need wait for them to be served
-        self._spawn(self._market.run(), http)
+        leader = None if self._config.redis_url is None else Leadership(database_url, "live market")
+        self._spawn(self._station.lead(leader, self._market.run), http)
         # What was made until now stays for good: a full collection need not walk it, in the middle of an answer.
         gc.collect()
         gc.freeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from types import SimpleNamespace
@@ -82,6 +83,12 @@ class Live:
         self.metrics = metrics
         self.url = url
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.url.split("/")[2].partition(":")
+        return host, int(port)
+
     @contextlib.asynccontextmanager
     async def client(self, **options: Any) -> AsyncIterator[Client]:
         """A connected client that has read its hello."""
@@ -125,20 +132,27 @@ async def live(
     config: StreamConfig | None = None, journal: MemoryJournal | None = None, straight: bool = True
 ) -> AsyncIterator[Live]:
     """A server; straight=False: frames go through plain ASGI."""
-    config = config or StreamConfig()
-    station = Station(journal or MemoryJournal(), config)
+    station = Station(journal or MemoryJournal(), config or StreamConfig())
     await station.begin("demo")
+    async with serving_station(station, straight) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def serving_station(station: Station, straight: bool = True) -> AsyncIterator[Live]:
+    """The same with a station that has begun."""
+    config = station.config
     metrics = Metrics("test")
     panel = cast(Panel, SimpleNamespace(workspace="demo", simulated=True, columns={"005930": 0, "000660": 1}))
-    socket = LiveSocket(station, lambda: panel, metrics)
+    application = LiveSocket(station, lambda: panel, metrics)
 
     async def plain(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             scope["extensions"].pop(EXTENSION)
-        await socket(scope, receive, send)
+        await application(scope, receive, send)
 
-    door = Door(socket if straight else plain, Access(KEY, Sessions()), frozenset(), 2_000)
-    listener = bind("127.0.0.1", 0)
+    door = Door(application if straight else plain, Access(KEY, Sessions()), frozenset(), 2_000)
+    listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
             door,
@@ -153,7 +167,9 @@ async def live(
         )
     )
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    tasks = [asyncio.ensure_future(work) for work in (server.serve(sockets=[listener]), station.run(), socket.count())]
+    tasks = [
+        asyncio.ensure_future(work) for work in (server.serve(sockets=[listener]), station.run(), application.count())
+    ]
     try:
         while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody
             await asyncio.sleep(0.005)

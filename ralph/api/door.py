@@ -85,10 +85,8 @@ class Door:
             refused = from_error(error)
         if refused is None:
             await self._app(scope, receive, send)
-        elif "websocket.http.response" in (scope.get("extensions") or {}):
-            await _refuse(refused, send, "websocket.http.response")
         else:
-            await send({"type": "websocket.close", "code": 1008, "reason": refused.code})
+            await refuse_socket(refused, scope, send)
 
     def _foreign_host(self, scope: Scope) -> Problem | None:
         """A name that is not ours is a DNS rebinding attack or a proxy nobody configured."""
@@ -174,6 +172,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
+
+
+async def refuse_socket(found: Problem, scope: Scope, send: Send) -> None:
+    """Answer the request for a WebSocket with a problem, where the server can; else close it."""
+    if "websocket.http.response" in (scope.get("extensions") or {}):
+        await _refuse(found, send, "websocket.http.response")
+    else:
+        await send({"type": "websocket.close", "code": 1008, "reason": found.code})
 
 
 def _no_key() -> Problem:

@@ -8,7 +8,9 @@ from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ralph.errors import BadParameter, RalphError, UnknownSymbol
+from ralph.api.door import refuse_socket
+from ralph.api.problems import from_error
+from ralph.errors import BadParameter, NotFound, NotReady, RalphError, UnknownSymbol
 from ralph.market.panel import Panel
 from ralph.stream import protocol
 from ralph.stream.mailbox import Mailbox
@@ -22,7 +24,6 @@ from ralph.telemetry import Metrics, Receive, Scope, Send
 PATH = "/ws"
 COUNT_S = 1.0  # how often what was sent is added to the metrics
 COUNTED_CODES = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013})
-NOT_FOUND = {"type": "websocket.close", "code": 1008, "reason": "live topics are at /ws"}
 
 Socket = StraightWebSocket | PlainWebSocket
 
@@ -37,11 +38,12 @@ class LiveSocket:
         self._limits = protocol.Limits(ping_s=station.config.ping_s, slow_s=station.config.slow_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != PATH or len(self._station.rounds) >= self._station.config.connections_max:
-            await send(NOT_FOUND if scope["path"] != PATH else {**NOT_FOUND, "reason": "too many connections"})
-            return
         await receive()  # the request to connect
-        hello = protocol.answer(self._hello())
+        try:
+            hello = protocol.answer(self._hello(scope["path"]))
+        except RalphError as error:
+            await refuse_socket(from_error(error), scope, send)
+            return
         await send({"type": "websocket.accept"})
         straight = scope["extensions"].get(EXTENSION) if scope.get("extensions") else None
         socket: Socket = straight if straight is not None else PlainWebSocket(receive, send)
@@ -67,7 +69,11 @@ class LiveSocket:
             self._metrics.ws_bytes.inc(rounds.bytes - sent)
             messages, sent = rounds.flushes, rounds.bytes
 
-    def _hello(self) -> protocol.Hello:
+    def _hello(self, path: str) -> protocol.Hello:
+        if path != PATH:
+            raise NotFound(f"nothing is live at {path[:60]!r}", field="path", accepted=PATH)
+        if len(self._station.rounds) >= self._station.config.connections_max:
+            raise NotReady("too many live connections are open; try again later")
         panel = self._panel()
         now = datetime.now(UTC)
         return protocol.Hello(self._station.hub.epoch, now, panel.workspace, panel.simulated, self._limits)

@@ -24,6 +24,7 @@ from ralph.api import (
     jobs,
     language,
     lists,
+    live_page,
     login,
     pages,
     quality,
@@ -82,7 +83,7 @@ class Parts:
 def create(parts: Parts) -> AsgiApp:
     """The whole HTTP side of Ralph. Nothing is started here."""
     application = Litestar(
-        route_handlers=[*_resources(), *pages.routes()],
+        route_handlers=[*_resources(), live_page.live_page, *pages.routes()],
         dependencies=_dependencies(parts),
         exception_handlers={**HANDLERS, 404: pages.on_not_found},
         openapi_config=pages.openapi(parts.version),

@@ -24,6 +24,8 @@ COMMANDS = {
     "scan": ("scan", "Find charts in position: bases, breakouts, strong closes."),
     "gate": ("scan", "Show whether the market as a whole invites buying, and its breadth."),
     "signals": ("signals", "Graded signals: make them, follow them, and see what they earned."),
+    "replay": ("replay", "Play a stored Session once more, as if it were live."),
+    "watch": ("watch", "Watch quotes, a screen or signals as they change."),
     "symbols": ("symbols", "List symbols, or search them."),
     "rating": ("rating", "Rate a symbol by 15 averages and 11 oscillators."),
     "list": ("lists", "Keep watchlists and named lists of symbols."),

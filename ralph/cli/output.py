@@ -11,6 +11,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.table import Table
 
 
 def print_json(value: Any) -> None:
@@ -20,19 +21,25 @@ def print_json(value: Any) -> None:
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
     """A table on standard output; columns named in `right` are numbers."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     if not console.is_terminal:
         console.width = 10_000  # a file or a pipe has no width: nothing is cut
+    console.print(make_table(headings, rows, right=right))
+
+
+def make_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[int] = ()) -> Table:
+    """A table to be printed, once or again and again."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index in right else "left")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console.print(table)
+    return table
 
 
 def number(value: float | None, digits: int = 2) -> str:

@@ -47,8 +47,10 @@ class Pace:
 class PlayedDay:
     """A day as its exchange sends it, in slices of SLICE_S; at last the time in which its bars are closed passes."""
 
-    def __init__(self, day: LiveDay, speed: float) -> None:
+    def __init__(self, day: LiveDay, speed: float, known_until: int = 0) -> None:
+        """known_until: what is older, UTC nanoseconds, comes at once."""
         self._day = day
+        self._known_until = known_until
         self._pace = Pace(speed)
         self._step = max(1_000_000, int(SLICE_S * speed * 1e9) // 1_000_000 * 1_000_000)
 
@@ -63,12 +65,14 @@ class PlayedDay:
         now = self._day.hours.opens_at
         ahead: asyncio.Task[Batch] | None = asyncio.create_task(asyncio.to_thread(player.minute))
         try:
-            await self._pace.until(now)
             while ahead is not None:
                 minute = await ahead
                 ahead = None if player.is_over else asyncio.create_task(asyncio.to_thread(player.minute))
                 for batch in _sliced(minute, now, self._step):
-                    await self._pace.until(batch.now)
+                    if batch.now > self._known_until:
+                        await self._pace.until(batch.now)
+                    else:
+                        await asyncio.sleep(0)
                     yield batch
                 now = minute.now
             until = now + MINUTE_NS + LATENESS_NS

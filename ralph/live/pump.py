@@ -96,23 +96,24 @@ class Publisher:
                 hub.announce("scans", event, f"{self._token}:{event.scan}:{event.symbol}")
 
     def _bars(self, event: BarsClosed) -> None:
+        """Of everybody, read or not: whoever begins to read is told the last ones."""
         bars, universe = event.bars, self._tape.frame.universe
         opened_at = instant_of(bars.opened_at)
-        for row, symbol in enumerate(bars.symbol.tolist()):
-            topic = f"bar:{universe[symbol]}:1m"
-            if self._hub.subscribers(topic):
-                bar = MinuteBar(
-                    symbol=universe[symbol],
-                    opened_at=opened_at,
-                    open=float(bars.open[row]),
-                    high=float(bars.high[row]),
-                    low=float(bars.low[row]),
-                    close=float(bars.close[row]),
-                    volume=int(bars.volume[row]),
-                    value=float(bars.value[row]),
-                    partial=False,
-                )
-                self._hub.publish(topic, opened_at.isoformat(), bar)
+        key = opened_at.isoformat()
+        columns = (bars.symbol, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.value)
+        for symbol, opened, high, low, close, volume, value in zip(*(each.tolist() for each in columns), strict=True):
+            bar = MinuteBar(
+                symbol=universe[symbol],
+                opened_at=opened_at,
+                open=opened,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                value=value,
+                partial=False,
+            )
+            self._hub.publish(f"bar:{universe[symbol]}:1m", key, bar)
 
     def _running(self, quotes: Sequence[Quote]) -> None:
         """Running bars of who is looked at, once a second."""

@@ -18,9 +18,9 @@ from ralph.live.spool import Spool
 from ralph.market.recording import Chunk, Mark, MinuteRows, Run, Step
 from ralph.market.tick import INDEX_NAMES, Batch, IndexTicks, Ticks
 from ralph.store.database import Database
-from ralph.store.recordings import close_abandoned, write_chunk
+from ralph.store.recordings import Unfinished, close_abandoned, write_chunk
 from ralph.tape.events import BarsClosed, Event, SignalMoved
-from ralph.tape.minutes import ClosedBars
+from ralph.tape.minutes import LATENESS_NS, MINUTE_NS, ClosedBars
 
 _log = logging.getLogger("ralph.recorder")
 
@@ -54,6 +54,7 @@ class Recorder:
         self._run: Run | None = None
         self._number = 0
         self._steps = 0
+        self._known_until = 0  # the feed's clock up to which a recording that is taken up is stored
         self._waiting: list[Batch] = []
         self._buffered = 0
         self._bars: list[ClosedBars] = []
@@ -64,15 +65,19 @@ class Recorder:
         self._away: str | None = None
         self._pieces: list[Chunk] = []
 
-    def begin(self, workspace: str, on: date, source: str, universe: Sequence[str]) -> str:
-        """A new recording; its token."""
-        self._run = Run(secrets.token_hex(8), workspace, on, source, tuple(universe))
-        self._number = self._steps = 0
-        return self._run.token
+    def begin(
+        self, workspace: str, on: date, source: str, universe: Sequence[str], taken_up: Unfinished | None = None
+    ) -> str:
+        """A new recording, or one that is taken up from a feed that sends all of it again; its token."""
+        token = secrets.token_hex(8) if taken_up is None else taken_up.token
+        self._run = Run(token, workspace, on, source, tuple(universe))
+        self._number, self._known_until = (0, 0) if taken_up is None else (taken_up.chunks, taken_up.recorded_at)
+        self._steps = 0
+        return token
 
     def record(self, batch: Batch) -> None:
         """Take a batch. Past BUFFER_TICKS_MAX its ticks are lost, and a gap says how many."""
-        if self._run is None:
+        if self._run is None or batch.now <= self._known_until:
             return
         if self._buffered + len(batch.ticks) > BUFFER_TICKS_MAX:
             self._lost += len(batch.ticks)
@@ -92,11 +97,14 @@ class Recorder:
         if self._run is None:
             return
         if isinstance(event, BarsClosed):
-            self._bars.append(event.bars)
+            if event.bars.opened_at + MINUTE_NS + LATENESS_NS > self._known_until:
+                self._bars.append(event.bars)
         elif isinstance(event, SignalMoved):
             at = int(event.at.timestamp()) * 1_000_000_000 + event.at.microsecond * 1_000
             for step in event.steps:
                 self._steps += 1
+                if at <= self._known_until:
+                    continue
                 self._moved.append(Step(self._steps, step.signal_id, step.on, step.state, step.price, step.reason, at))
 
     def end(self, *, is_whole: bool) -> None:
@@ -181,10 +189,11 @@ class Recorder:
         async with self._database.acquire() as connection:
             await write_chunk(connection, chunk)
 
-    async def close_abandoned(self, workspace: str) -> int:
-        """Note what earlier recordings lack that nobody ended; what waits on disk is stored before. How many."""
+    async def close_abandoned(self, workspace: str, but: Sequence[str] = ()) -> int:
+        """Note what earlier recordings lack that nobody ended, `but` some; what waits on disk is stored before. How
+        many."""
         await self._catch_up()
-        mine = [self._run.token] if self._run is not None else []
+        mine = [*but, *([self._run.token] if self._run is not None else [])]
         async with self._database.acquire() as connection:
             return await close_abandoned(connection, workspace, mine)
 

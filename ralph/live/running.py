@@ -25,7 +25,7 @@ from ralph.live.recorder import Recorder, RecorderState
 from ralph.live.spool import Spool
 from ralph.live.watching import ScreenWatch, Wanted
 from ralph.market.calendar import Calendar
-from ralph.market.cut import until
+from ralph.market.cut import before
 from ralph.market.panel import Panel
 from ralph.market.symbol import parse_symbol
 from ralph.market.tick import Batch
@@ -33,7 +33,7 @@ from ralph.signals import signal, systems
 from ralph.signals.signal import Signal
 from ralph.store.database import Database
 from ralph.store.markets import Markets
-from ralph.store.recordings import find_recording
+from ralph.store.recordings import Unfinished, find_recording, find_unfinished
 from ralph.store.signals import Asked, signal_texts
 from ralph.tape.events import IndexQuote, Quote, instant_of
 from ralph.tape.tape import Tape
@@ -115,6 +115,7 @@ class Surroundings:
     wanted: Wanted
     meter: Meter
     spool: Path
+    clock: SteadyClock
 
 
 @dataclass(eq=False)
@@ -133,7 +134,7 @@ class LiveMarket:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._live = around.config.live
-        self._clock = SteadyClock()
+        self._clock = around.clock
         self._playing: _Playing | None = None
         self._detail = "not started yet"
         self._state: State = "starting" if self._live.enabled else "off"
@@ -168,7 +169,6 @@ class LiveMarket:
             await asyncio.sleep(PAUSE_S)
             return
         self._state, self._detail = "starting", "the exchange opens"
-        await self._recorder.close_abandoned(panel.workspace)
         playable = await asyncio.to_thread(next_of_demo, panel, self._around.calendar)
         if playable is None:  # not the market of our seed: its newest day again
             newest: date = panel.sessions[-1].astype(object)
@@ -184,12 +184,14 @@ class LiveMarket:
         tape = Tape(frame)
         signals = await self._open_signals(panel)
         tape.triggers = Triggers(signals, tape.board, playable.last_close, around.config.signals.costs)
-        feed = PlayedDay(playable.day, self._live.speed)
         recorder = self._recorder if await self._is_to_record(panel.workspace, frame.on) else None
-        token = f"{frame.on}-{time.time_ns():x}"
+        token, known_until = f"{frame.on}-{time.time_ns():x}", 0
         if recorder is not None:
-            token = recorder.begin(panel.workspace, frame.on, SIMULATOR, frame.universe)
-        older = await asyncio.to_thread(_before, panel, frame.on)
+            taken_up = await self._take_up(panel.workspace, frame.on)
+            known_until = 0 if taken_up is None else taken_up.recorded_at
+            token = recorder.begin(panel.workspace, frame.on, SIMULATOR, frame.universe, taken_up)
+        feed = PlayedDay(playable.day, self._live.speed, known_until)
+        older = await asyncio.to_thread(before, panel, frame.on)
         watch = ScreenWatch(older, tape, around.wanted, around.kernels, around.meter.watched)
         self._playing = _Playing(panel, tape, feed, SIMULATOR)
         self._state = "playing"
@@ -212,6 +214,14 @@ class LiveMarket:
             ]
         signals = await asyncio.to_thread(_decoded, found)
         return [each for each in signals if each.system in names or each.system.startswith(systems.SCREEN)]
+
+    async def _take_up(self, workspace: str, on: date) -> Unfinished | None:
+        """A run that its process did not end is gone on with, as the simulated exchange sends everything again; what
+        other runs lack is noted."""
+        async with self._around.database.acquire() as connection:
+            found = await find_unfinished(connection, workspace, on)
+        await self._recorder.close_abandoned(workspace, [] if found is None else [found.token])
+        return found
 
     async def _is_to_record(self, workspace: str, on: date) -> bool:
         """A Session of the simulated market is the same each time: once recorded to its end, it is not again."""
@@ -304,9 +314,3 @@ class LiveMarket:
 
 def _decoded(texts: Sequence[str]) -> list[Signal]:
     return [msgspec.json.decode(text, type=Signal) for text in texts]
-
-
-def _before(panel: Panel, on: date) -> Panel:
-    """The Panel up to the Session before one that it may have already."""
-    older = panel.sessions[panel.sessions < np.datetime64(on, "D")]
-    return panel if older.size == panel.sessions.size else until(panel, older[-1].astype(object))

@@ -33,6 +33,13 @@ def until(panel: Panel, day: date) -> Panel:
     )
 
 
+def before(panel: Panel, day: date) -> Panel:
+    """The Panel up to the last Session before a day; all of it where there is none."""
+    older = panel.sessions[panel.sessions < np.datetime64(day, "D")]
+    is_part = 0 < older.size < panel.sessions.size
+    return until(panel, older[-1].astype(object)) if is_part else panel
+
+
 def _moved(bars: NDArray[np.float64], by: NDArray[np.int32], height: int) -> NDArray[np.float64]:
     """Lines of bars [symbols, bars] that are `height` long, bar `row` in row + by."""
     out = np.full((bars.shape[0], height), np.nan)

@@ -30,6 +30,7 @@ from ralph.screens.operations import (
     padded,
     some,
 )
+from ralph.screens.running_day import RunningDay
 from ralph.screens.stretches import bars_since, percentiles, window_counts, window_sums
 from ralph.screens.tree import (
     Across,
@@ -141,6 +142,8 @@ class Evaluation:
         self._rows[whole] = tail
         if follows(self._view, whole):
             self._framed_rows += FOLLOWED_CELLS
+            return
+        if isinstance(self._view, RunningDay) and self._view.knows(whole, tail):
             return
         for node in _inputs(whole).values():
             self.want(node, self._input_rows(whole, tail))
@@ -268,6 +271,10 @@ class Evaluation:
             tail = self._rows[whole]
             if isinstance(self._view, FrameBars) and follows(self._view, whole):
                 found = self._outputs[whole] = self._view.reading(whole, tail)
+                return found
+            if isinstance(self._view, RunningDay) and self._view.knows(whole, tail):
+                known = self._view.reading(whole, tail)
+                found = self._outputs[whole] = {name: self._taken(rows) for name, rows in known.items()}
                 return found
             rows = self._input_rows(whole, tail)
             inputs = {name: self.number(node, rows) for name, node in _inputs(whole).items()}

@@ -111,8 +111,8 @@ class FrameBars:
 
         A period's closed bar is kept, the running ones are only looked at: to the last bit what all bars give.
         """
-        indicator, plan = _plan(whole)
-        fields = {name: _field(indicator, whole, name) for name in plan.inputs}
+        indicator, plan = plan_of_reading(whole)
+        fields = {name: field_of(indicator, whole, name) for name in plan.inputs}
         newest = self._followed(plan, fields)
         if rows == 1:
             return {name: newest[line].reshape(1, -1) for line, name in enumerate(indicator.outputs)}
@@ -160,16 +160,17 @@ def follows(bars: Bars, whole: Reading) -> bool:
         return False
     if whole.source is not None and not isinstance(whole.source, Field):
         return False
-    indicator, plan = _plan(whole)
-    return all(_field(indicator, whole, name) in NEVER_MISSING for name in plan.inputs)
+    indicator, plan = plan_of_reading(whole)
+    return all(field_of(indicator, whole, name) in NEVER_MISSING for name in plan.inputs)
 
 
-def _plan(whole: Reading) -> tuple[Indicator, Plan]:
+def plan_of_reading(whole: Reading) -> tuple[Indicator, Plan]:
+    """An indicator of a screen, and how it is computed."""
     indicator = indicators()[whole.indicator]
     return indicator, indicator.plan(whole.mode, indicator.bind(dict(whole.params)))
 
 
-def _field(indicator: Indicator, whole: Reading, name: str) -> str:
+def field_of(indicator: Indicator, whole: Reading, name: str) -> str:
     """Which field an input is read from."""
     if name != "source":
         return name

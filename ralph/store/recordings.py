@@ -54,6 +54,15 @@ _ABANDONED = """
       RETURNING run_no
 """
 
+_UNFINISHED = """
+    SELECT r.token, r.chunks, r.recorded_at
+      FROM feed_runs r
+      JOIN workspaces w ON w.id = r.workspace_id
+     WHERE w.name = $1 AND r.session_on = $2 AND r.ended_at IS NULL AND r.recorded_at IS NOT NULL
+  ORDER BY r.no DESC
+     LIMIT 1
+"""
+
 _STAGE = """
     CREATE TEMP TABLE staged_bars (
         symbol_id integer, opened_at timestamptz, open double precision, high double precision, low double precision,
@@ -124,6 +133,14 @@ class Gap(msgspec.Struct, frozen=True):
     ticks_lost: int | None
 
 
+class Unfinished(msgspec.Struct, frozen=True):
+    """A run that nobody ended: so many pieces of it are stored, up to UTC nanoseconds of the feed's clock."""
+
+    token: str
+    chunks: int
+    recorded_at: int
+
+
 class Stored(msgspec.Struct, frozen=True):
     """A recording that can be played again."""
 
@@ -131,6 +148,12 @@ class Stored(msgspec.Struct, frozen=True):
     token: str
     source: str
     is_whole: bool
+
+
+async def find_unfinished(connection: asyncpg.Connection, workspace: str, on: date) -> Unfinished | None:
+    """The newest run of a Session that nobody ended, so that its feed can be taken up where it was."""
+    row = await connection.fetchrow(_UNFINISHED, workspace, on)
+    return None if row is None else Unfinished(row["token"], row["chunks"], _nanoseconds(row["recorded_at"]))
 
 
 async def close_abandoned(connection: asyncpg.Connection, workspace: str, going_on: Sequence[str] = ()) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import deque
@@ -44,11 +45,11 @@ class Scribe:
     def __init__(self, hub: Hub, journal: Journal) -> None:
         self._hub = hub
         self._journal = journal
-        self._unwritten: deque[Announcement] = deque(maxlen=UNWRITTEN_MAX)
+        self._unwritten: deque[tuple[str, Announcement]] = deque(maxlen=UNWRITTEN_MAX)  # with their epochs
 
     def note(self, announcement: Announcement) -> None:
         """One more to write."""
-        self._unwritten.append(announcement)
+        self._unwritten.append((self._hub.epoch, announcement))
 
     @property
     def unwritten(self) -> int:
@@ -74,11 +75,13 @@ class Scribe:
     async def write(self) -> None:
         """Write all there is. Unavailable while that is impossible; nothing is forgotten then."""
         while self._unwritten:
-            some = [self._unwritten[place] for place in range(min(WRITTEN_AT_ONCE, len(self._unwritten)))]
-            entries = [(each.topic, each.number, each.key, each.text.decode()) for each in some]
-            await self._journal.write(self._hub.epoch, entries)
-            for each in some:
-                if self._unwritten and self._unwritten[0] is each:
+            epoch = self._unwritten[0][0]
+            first = itertools.islice(self._unwritten, WRITTEN_AT_ONCE)
+            some = [entry for entry in first if entry[0] == epoch]  # epochs follow each other
+            entries = [(each.topic, each.number, each.key, each.text.decode()) for _, each in some]
+            await self._journal.write(epoch, entries)
+            for entry in some:
+                if self._unwritten and self._unwritten[0] is entry:  # else there were too many, and it went first
                     self._unwritten.popleft()
 
 

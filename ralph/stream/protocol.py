@@ -134,7 +134,7 @@ def parse(text: str) -> Op | None:
     except msgspec.ValidationError as error:
         field = _field(str(error))
         raise BadParameter(
-            str(error), field=field, accepted=ACCEPTED.get(field or "op", ", ".join(ACCEPTED))
+            str(error), field=field, accepted=ACCEPTED.get(field or "", f"an object with some of {', '.join(ACCEPTED)}")
         ) from error
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None

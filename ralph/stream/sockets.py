@@ -43,6 +43,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
     on_ready: Callable[[], None] | None = None
     is_ready = False
     is_open = False
+    _is_deaf = False
     _pings = 0
     _pings_since = 0.0
 
@@ -80,6 +81,8 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
             self.is_open = self.is_ready = self.handshake_complete and not self.disconnected
         elif message["type"] == "websocket.close":
             self.is_open = self.is_ready = False
+        elif message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True  # refused, which uvicorn takes for forgotten
 
     # What the transport and the parser call.
 
@@ -165,16 +168,19 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         self.hang_up(SILENT, "no answer to our ping")
 
     def handle_parser_exception(self) -> None:
-        """Say what was wrong, once. What else arrives is not looked at, until the client has our farewell: closing at
-        once would cut it off before."""
-        if self.close_sent:
+        """Say what was wrong, once. What else arrives is not looked at, until the client has our farewell and closes:
+        closing before would cut it off."""
+        if self._is_deaf:
             return
+        self._is_deaf = True
         said = self.conn.close_sent
-        if said is None or not self.handshake_complete:
+        if said is None or self.close_sent or not self.handshake_complete:
             self.transport.close()
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": said.code, "reason": said.reason})
         self._take_leave()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def _take_leave(self) -> None:
         self.is_open = self.is_ready = False

@@ -19,8 +19,10 @@ from ralph.market.append import append
 from ralph.market.columns import BarColumns
 from ralph.market.panel import FIELDS, Panel
 from ralph.market.symbol import Listing, Symbol
+from ralph.market.view import View
 from ralph.screens.across import Scope
 from ralph.screens.matching import truths
+from ralph.screens.running_day import Memories, RunningDay
 from ralph.screens.selecting import Context, resolved
 from ralph.screens.tree import Condition
 from ralph.screens.universe import members
@@ -136,6 +138,9 @@ class WatchedScreens:
         self._universe, self._names = universe, names
         self._place = {code: at for at, code in enumerate(universe)}
         self._running = RunningPanel(panel, on, universe)
+        self._memories = Memories(panel)
+        self._older = np.zeros(0, dtype=np.int64)  # where each column of the running Panel was in the one before
+        self._listings: tuple[Listing, ...] = ()
         self._screens: dict[str, WatchedScreen] = {}
         self._inside: dict[str, BoolArray] = {}
         self.refused: dict[str, str] = {}
@@ -192,7 +197,7 @@ class WatchedScreens:
         """The columns that meet each screen of a group; nothing at all where one of them cannot be evaluated."""
         if panel.sessions.size == 0:
             return []
-        view, first = panel.as_of(), group[0]
+        view, first = self._view(panel), group[0]
         try:
             scope = Scope(view, lambda seen: members(seen, first.universe), first.context)
             columns = np.flatnonzero(scope.universe(view) & view.traded)
@@ -209,6 +214,14 @@ class WatchedScreens:
             mask[columns[truth.true]] = True
             masks.append(mask)
         return masks
+
+    def _view(self, panel: Panel) -> View:
+        if panel is self._panel:
+            return panel.as_of()
+        if panel.listings is not self._listings:
+            self._listings = panel.listings
+            self._older = np.array([self._panel.columns.get(symbol, -1) for symbol in panel.symbols], dtype=np.int64)
+        return RunningDay(panel, self._memories, self._older)
 
     def _of_universe(self, panel: Panel, columns: BoolArray) -> BoolArray:
         inside = self._nobody()
