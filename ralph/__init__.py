@@ -13,7 +13,7 @@ store        Postgres: migrations, bars, import runs, exports, the Panel's cache
 embedded     Postgres and Redis for a local start
 simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
 telemetry    logs and metrics
-jobs         the kinds of long work, and the worker that does what the ledger in Postgres holds
+jobs         the kinds of long work, what runs by itself, and the worker that does what the ledger in Postgres holds
 api          HTTP handlers, one file a resource
 app          puts the parts together and runs them
 cli          the command `ralph`
