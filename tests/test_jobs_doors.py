@@ -143,11 +143,11 @@ def test_interrupted_watching_leaves_the_job(server: Server) -> None:
     ]
     watching = subprocess.Popen(command, env=environment(server.home), stderr=subprocess.PIPE, text=True)
     with server.client() as client:
-        for _ in range(3_000):
+        for _ in range(1_200):
             found = client.get("/api/v1/jobs", params={"kind": "screen_history"}).json()["jobs"]
             if found and found[0]["key"] == "watched":
                 break
-            time.sleep(0.02)
+            time.sleep(0.1)
         watching.send_signal(signal.SIGINT)
         _, said = watching.communicate(timeout=30)
         assert watching.returncode == 130, said
@@ -177,11 +177,11 @@ def test_an_interrupted_import_goes_on_in_the_server(server: Server) -> None:
     importing = subprocess.Popen(command, env=environment(server.home), stderr=subprocess.PIPE, text=True)
     with server.client() as client:
         before = len(client.get("/api/v1/jobs", params={"kind": "import"}).json()["jobs"])
-        for _ in range(3_000):
+        for _ in range(1_200):
             found = client.get("/api/v1/jobs", params={"kind": "import"}).json()["jobs"]
             if len(found) > before:
                 break
-            time.sleep(0.02)
+            time.sleep(0.1)
         prices.unlink()
         importing.send_signal(signal.SIGINT)
         _, said = importing.communicate(timeout=30)
