@@ -162,13 +162,14 @@ _BACKLOG = """
 async def insert_job(connection: asyncpg.Connection, new: NewJob) -> JobId:
     """Add a job, in the caller's transaction if there is one; whoever works is told when it commits. With a key that
     its owner has used, the job of that key. BadParameter: the key was used for something else."""
-    row = await connection.fetchrow(
-        _INSERT, new.kind, new.args.decode(), new.queue, new.owner, new.priority, new.key, new.trace_id
-    )
-    if row is not None:
-        return JobId(row["id"])
-    before = await connection.fetchrow(_BY_KEY, new.owner, new.key, new.args.decode())
-    assert before is not None, "a job's row is not removed while its key is asked for"
+    before = None
+    while before is None:  # retention may have removed the job of the key between the two questions
+        row = await connection.fetchrow(
+            _INSERT, new.kind, new.args.decode(), new.queue, new.owner, new.priority, new.key, new.trace_id
+        )
+        if row is not None:
+            return JobId(row["id"])
+        before = await connection.fetchrow(_BY_KEY, new.owner, new.key, new.args.decode())
     if before["kind"] != new.kind or not before["is_same"]:
         raise BadParameter(
             f"the key {new.key!r} was used for job {before['id']}, which is another one; use a new key",
