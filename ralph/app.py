@@ -27,6 +27,7 @@ from ralph.embedded.home import Addresses, Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import Misconfigured, RalphError
 from ralph.jobs.demo import fill_demo
+from ralph.jobs.news import JobNews
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.screening import Screening
@@ -147,6 +148,7 @@ class Application:
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
         self._scheduler = Scheduler(self._database, self._calendar, config)
+        self._job_news = JobNews(self._database)
         self._streams = Streams()
         self._worker: Worker | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -165,6 +167,7 @@ class Application:
             scanning=self._scanning,
             signalling=self._signalling,
             scheduler=self._scheduler,
+            job_news=self._job_news,
             kernels=self._kernels,
             metrics=self._metrics,
             calendar=self._calendar,
@@ -221,6 +224,7 @@ class Application:
         self._say(f"✓ market in memory: {self._describe_panel()}")
         self._spawn(self._markets.follow(), http)
         self._spawn(self._probe(), http)
+        self._spawn(self._job_news.run(), http)
         self._spawn(Warming(self._database, self._markets, self._scanning).follow(), http)
         if self._config.jobs.embedded:
             watcher = MeteredWatcher(self._metrics, lambda detail: self._note("jobs", detail))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, NewType, get_args
 
@@ -124,6 +125,8 @@ _COLUMNS = """
 
 _FIND = f"{_COLUMNS} WHERE id = $1"
 
+_FIND_ALL = f"{_COLUMNS} WHERE id = ANY ($1::bigint[])"
+
 _LIST = f"""
     {_COLUMNS}
      WHERE ($1::text IS NULL OR state = $1)
@@ -187,6 +190,12 @@ async def find_job(connection: asyncpg.Connection, job_id: str) -> Job:
     return _job(row)
 
 
+async def find_jobs(connection: asyncpg.Connection, job_ids: Iterable[JobId]) -> list[Job]:
+    """Those of the jobs that are there, in no order; what is no id is not there."""
+    numbers = [int(each) for each in job_ids if _is_id(each)]
+    return [_job(row) for row in await connection.fetch(_FIND_ALL, numbers)]
+
+
 async def list_jobs(
     connection: asyncpg.Connection, wanted: JobFilter = ALL, *, before: str | None = None, limit: int = 50
 ) -> list[Job]:
@@ -229,9 +238,13 @@ async def backlog(connection: asyncpg.Connection) -> Backlog:
 
 
 def _number(job_id: str) -> int:
-    if not (job_id.isascii() and job_id.isdecimal() and len(job_id) < 19):
+    if not _is_id(job_id):
         raise _unknown(job_id)
     return int(job_id)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _unknown(job_id: str) -> NotFound:
