@@ -222,7 +222,7 @@ def test_the_schedule_is_shown_paused_and_run(server: Server) -> None:
         assert {each["table"] for each in job["result"]["removals"]} >= {"bars_daily", "jobs", "screen_runs"}
         unknown = client.post("/api/v1/schedule/tea/run")
         assert (unknown.status_code, unknown.json()["field"]) == (404, "name")
-        assert client.get("/api/v1/schedule", params={"hours": 0}).status_code == 400
+        assert client.get("/api/v1/schedule", params={"hours": 0}).status_code == 422
         removing = {"kind": "retention", "args": {"apply": True}}
         refused = ended(server, client.post("/api/v1/jobs", json=removing).headers["Location"])
         assert (refused["state"], refused["error"]["field"]) == ("failed", "dry_run")
