@@ -16,7 +16,7 @@ embedded     Postgres and Redis for a local start
 simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
 telemetry    logs and metrics
 live         the pump from a feed to the stream, recordings, and stored days played again
-jobs         the kinds of long work, and the worker that does what the ledger in Postgres holds
+jobs         the kinds of long work, what runs by itself, and the worker that does what the ledger in Postgres holds
 backup       sealed copies of the database and its log, and the way back
 api          HTTP handlers, one file a resource
 app          puts the parts together and runs them

@@ -30,6 +30,7 @@ from ralph.embedded.home import Addresses, Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import RalphError
 from ralph.jobs.demo import fill_demo
+from ralph.jobs.news import JobNews
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.screening import Screening
@@ -112,6 +113,7 @@ class Application:
         self._access = Access(home.owner_key(), WebSessions(self._database))
         self._calendar = home.calendar()
         self._scheduler = Scheduler(self._database, self._calendar, config)
+        self._job_news = JobNews(self._database)
         self._streams = Streams()
         self._station = Station(Announcements(self._database), config.stream)
         self._live = LiveSocket(self._station, self._markets.panel, self._metrics)
@@ -146,6 +148,7 @@ class Application:
             scanning=self._scanning,
             signalling=self._signalling,
             scheduler=self._scheduler,
+            job_news=self._job_news,
             kernels=self._kernels,
             instruments=self._instruments,
             calendar=self._calendar,
@@ -216,6 +219,7 @@ class Application:
         self._spawn(self._station.run(), http)
         self._spawn(self._live.count(), http)
         self._spawn(Probes(self._probed()).run(), http)
+        self._spawn(self._job_news.run(), http)
         self._spawn(Warming(self._database, self._markets, self._scanning).follow(), http)
         if self._config.jobs.embedded:
             means = Means(

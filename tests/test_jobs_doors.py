@@ -143,11 +143,11 @@ def test_interrupted_watching_leaves_the_job(server: Server) -> None:
     ]
     watching = subprocess.Popen(command, env=environment(server.home), stderr=subprocess.PIPE, text=True)
     with server.client() as client:
-        for _ in range(600):
+        for _ in range(1_200):
             found = client.get("/api/v1/jobs", params={"kind": "screen_history"}).json()["jobs"]
             if found and found[0]["key"] == "watched":
                 break
-            time.sleep(0.02)
+            time.sleep(0.1)
         watching.send_signal(signal.SIGINT)
         _, said = watching.communicate(timeout=30)
         assert watching.returncode == 130, said
@@ -167,3 +167,76 @@ def test_another_worker_joins_and_leaves(server: Server, tmp_path: Path) -> None
     worker.send_signal(signal.SIGTERM)
     _, said = worker.communicate(timeout=20)
     assert worker.returncode == 0, said
+
+
+def test_an_interrupted_import_goes_on_in_the_server(server: Server) -> None:
+    """Ctrl-C stops watching; what was begun ends, and the file is no longer needed."""
+    prices = server.home / "interrupted.csv"
+    prices.write_text(BARS.replace("2026-05", "2026-04"))
+    command = [sys.executable, "-m", "ralph", "import", "bars", str(prices)]
+    importing = subprocess.Popen(command, env=environment(server.home), stderr=subprocess.PIPE, text=True)
+    with server.client() as client:
+        before = len(client.get("/api/v1/jobs", params={"kind": "import"}).json()["jobs"])
+        for _ in range(1_200):
+            found = client.get("/api/v1/jobs", params={"kind": "import"}).json()["jobs"]
+            if len(found) > before:
+                break
+            time.sleep(0.1)
+        prices.unlink()
+        importing.send_signal(signal.SIGINT)
+        _, said = importing.communicate(timeout=30)
+        assert importing.returncode == 130, said
+        assert f"ralph jobs watch {found[0]['id']}" in said
+        job = ended(server, f"/api/v1/jobs/{found[0]['id']}")
+    assert (job["state"], job["result"]["stored"]) == ("succeeded", 78)
+
+
+def test_files_are_left_to_the_server(server: Server, tmp_path: Path) -> None:
+    """Several of them are one job; each is told of, the broken one, too. Detached, the job is all that is said."""
+    (tmp_path / "bad.csv").write_text("nothing")
+    (tmp_path / "good.csv").write_text(BARS.replace("2026-05", "2026-03"))
+    told = json.loads(ralph(server.home, "import", "bars", str(tmp_path), "--json").stdout)
+    assert told[0]["error"]["code"] == "BAD_FILE"
+    assert (told[1]["file_name"], told[1]["stored"]) == ("good.csv", 78)
+    refused = ralph(server.home, "import", "bars", str(tmp_path / "bad.csv"))
+    assert (refused.returncode, "bad.csv" in refused.stderr) == (1, True), refused.stderr
+    left = ralph(server.home, "import", "bars", str(tmp_path / "good.csv"), "--detach", "--json")
+    job = ended(server, f"/api/v1/jobs/{json.loads(left.stdout)['id']}")
+    assert (job["state"], job["result"]["unchanged"]) == ("succeeded", 78)
+    assert list((server.home / "inbox").iterdir()) == []
+
+
+def test_the_schedule_is_shown_paused_and_run(server: Server) -> None:
+    with server.client() as client:
+        outlook = client.get("/api/v1/schedule", params={"hours": 48}).json()
+        schedules = {each["name"]: each for each in outlook["schedules"]}
+        assert list(schedules) == ["symbol-master", "end-of-day", "corrections", "retention"]
+        assert {each["name"] for each in outlook["upcoming"]} >= {"retention"}
+        paused = client.post("/api/v1/schedule/retention/pause").json()["schedules"][-1]
+        assert (paused["name"], paused["paused"], paused["next_at"]) == ("retention", True, None)
+        assert client.post("/api/v1/schedule/retention/resume").json()["schedules"][-1]["next_at"]
+        begun = client.post("/api/v1/schedule/retention/run")
+        assert begun.status_code == 202
+        job = ended(server, begun.headers["Location"])
+        assert (job["state"], job["result"]["applied"], job["owner"]) == ("succeeded", False, "schedule")
+        assert {each["table"] for each in job["result"]["removals"]} >= {"bars_daily", "jobs", "screen_runs"}
+        unknown = client.post("/api/v1/schedule/tea/run")
+        assert (unknown.status_code, unknown.json()["field"]) == (404, "name")
+        assert client.get("/api/v1/schedule", params={"hours": 0}).status_code == 422
+        removing = {"kind": "retention", "args": {"apply": True}}
+        refused = ended(server, client.post("/api/v1/jobs", json=removing).headers["Location"])
+        assert (refused["state"], refused["error"]["field"]) == ("failed", "dry_run")
+        removing["args"] = {"apply": True, "dry_run": job["id"]}
+        done = ended(server, client.post("/api/v1/jobs", json=removing).headers["Location"])
+        assert (done["state"], done["result"]["applied"]) == ("succeeded", True)
+    listed = ralph(server.home, "schedule", "ls")
+    assert "30 minutes after the close" in listed.stdout
+    assert "retention" in listed.stdout
+
+
+def test_the_end_of_a_session_is_shown_step_by_step(server: Server) -> None:
+    """A history to which nobody delivers: its newest Session is done, in a process of its own."""
+    ran = ralph(server.home, "schedule", "run", "end-of-day")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for step in ("bars", "adjustment", "quality", "panel", "scans", "signals", "gate", "screens", "warm"):
+        assert step in ran.stdout, ran.stdout

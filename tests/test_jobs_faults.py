@@ -120,7 +120,7 @@ async def own_servers(home_path: Path) -> AsyncIterator[EmbeddedServers]:
 
 
 @asynccontextmanager
-async def at_work(servers: EmbeddedServers, home: Path) -> AsyncIterator[Database]:
+async def at_work(servers: EmbeddedServers, home: Path) -> AsyncIterator[tuple[Database, Worker]]:
     """A worker in this process on servers of its own, stopped in order."""
     database = Database()
     await database.connect(servers.database_url)
@@ -131,7 +131,7 @@ async def at_work(servers: EmbeddedServers, home: Path) -> AsyncIterator[Databas
     worker = Worker(Means(config, database, servers.database_url, servers.redis_url, ledger_kinds.CATALOGUE))
     task = asyncio.create_task(worker.run())
     try:
-        yield database
+        yield database, worker
     finally:
         await worker.stop()
         await task
@@ -170,7 +170,7 @@ async def flush(url: str) -> None:
 @pytest.mark.parametrize("victim", ["redis", "postgres"])
 async def test_no_job_is_lost_with_a_server(own_servers: EmbeddedServers, tmp_path: Path, victim: str) -> None:
     """kill -9 of Redis or Postgres, twice, while jobs are asked for and done; Redis is emptied, too."""
-    async with at_work(own_servers, tmp_path) as database:
+    async with at_work(own_servers, tmp_path) as (database, _):
         for round_ in range(2):
             for index in range(20):
                 await ask_through(database, f"{round_}/{index}")
@@ -179,17 +179,73 @@ async def test_no_job_is_lost_with_a_server(own_servers: EmbeddedServers, tmp_pa
                 if index == 15 and victim == "redis" and round_:
                     with contextlib.suppress(redis.exceptions.ConnectionError):
                         await flush(own_servers.redis_url)
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    async with database.acquire() as connection:
-                        if not await connection.fetchval(_OPEN):
-                            break
-                except DatabaseDown:
-                    pass
-                await asyncio.sleep(0.1)
+        await done(database)
         async with database.acquire() as connection:
             assert dict(await connection.fetch(_STATES)) == {"succeeded": 40}
             effects = dict(await connection.fetch(_EFFECTS))
         assert len(effects) == 40
         assert all(steps == [0, 1] for steps in effects.values())
+
+
+async def hears(worker: Worker, is_heard: bool, within_s: float) -> None:
+    """Wait until the bells of both queues are heard, or neither is."""
+    async with asyncio.timeout(within_s):
+        while set(worker._bell._heard.values()) != {is_heard}:  # noqa: ASYNC110  # Redis is elsewhere
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("away_s", [0.3, pytest.param(60.0, marks=pytest.mark.long)])
+async def test_jobs_go_on_without_redis_and_it_is_heard_again(home_path: Path, tmp_path: Path, away_s: float) -> None:
+    """Redis is killed, away for a while and comes back empty: what is asked for meanwhile is done, and five seconds
+    after it is back its bell is heard."""
+    home = Home(home_path)
+    with home.hold("pytest"):
+        servers = EmbeddedServers(home, check_interval_s=away_s)
+        await servers.start()
+        try:
+            kept = what_redis_keeps(home_path)
+            async with at_work(servers, tmp_path) as (database, worker):
+                await hears(worker, True, 30)
+                await kill(servers, "redis")
+                for path in kept:
+                    path.unlink()
+                await hears(worker, False, 30)
+                await ask_through(database, "meanwhile")
+                await done(database)
+                async with asyncio.timeout(away_s * 2 + 30):
+                    while not await answers(servers.redis_url):  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                await hears(worker, True, 5)
+                await ask_through(database, "afterwards")
+                await done(database)
+        finally:
+            await servers.stop()
+
+
+def what_redis_keeps(home: Path) -> list[Path]:
+    """The files from which Redis comes back as it was."""
+    kept = list(home.rglob("appendonly*"))
+    assert kept
+    return kept
+
+
+async def answers(url: str) -> bool:
+    """Whether Redis is back."""
+    client = redis.asyncio.Redis.from_url(url)
+    try:
+        return bool(await client.ping())
+    except redis.exceptions.ConnectionError:
+        return False
+    finally:
+        await client.aclose()
+
+
+async def done(database: Database, within_s: float = 30) -> None:
+    """Wait until no job is left, also through a database that is away."""
+    async with asyncio.timeout(within_s):
+        while True:
+            with contextlib.suppress(DatabaseDown):
+                async with database.acquire() as connection:
+                    if not await connection.fetchval(_OPEN):
+                        return
+            await asyncio.sleep(0.1)

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ledger_kinds import ACT, APART, BRIEF, NOTHING, STEPS, STEPS_APART, StepArg
 
 from ralph.config import Config, JobsConfig
 from ralph.jobs.kind import JobKind, enqueue
+from ralph.jobs.news import JobNews
 from ralph.jobs.worker import Means, Worker
 from ralph.store.database import Database
 from ralph.store.ledger import ENDED, Job, JobId, cancel_job, find_job
@@ -186,3 +188,25 @@ async def test_a_worker_that_was_away_too_long_can_no_longer_write(means: Means)
     assert job.attempts == 2
     async with means.database.acquire() as connection:
         assert await connection.fetchval("SELECT array_agg(step ORDER BY step) FROM effects") == list(range(10))
+
+
+async def test_followers_are_told_of_every_change_until_the_end(means: Means) -> None:
+    """Two of one job and one of another; who comes late is told at once, and whoever has left no more."""
+    news, told, left = JobNews(means.database), list[Job](), list[Job]()
+    looking = asyncio.create_task(news.run())
+    async with working(means):
+        job_id = await ask(means.database, ACT, WordArgs("fail once"))
+        with news.following(job_id, told.append):
+            with news.following(job_id, left.append):
+                pass
+            async with asyncio.timeout(30):
+                while not told or told[-1].state not in ENDED:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            late: list[Job] = []
+            with news.following(job_id, late.append), news.following(JobId("no id"), left.append):
+                assert late == told[-1:]
+    assert told[-1].state == "succeeded"
+    assert all(before != after for before, after in pairwise(told))
+    assert left == []
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)

@@ -14,9 +14,9 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from ralph.api.problems import PROBLEMS
 from ralph.api.streams import Streams
-from ralph.errors import DatabaseDown
 from ralph.jobs.kind import JobKind, enqueue, find_kind
 from ralph.jobs.kinds import KINDS
+from ralph.jobs.news import LOOK_S, JobNews
 from ralph.store.database import Database
 from ralph.store.ledger import (
     ENDED,
@@ -31,7 +31,6 @@ from ralph.store.ledger import (
     retry_job,
 )
 
-LOOK_S = 0.3  # how often a stream looks for news
 ALIVE_S = 15.0  # a stream without news says so much, lest a proxy closes it
 
 IdempotencyKey = Annotated[
@@ -131,37 +130,32 @@ async def show(job_id: FromPath[str], database: NamedDependency[Database]) -> Jo
 
 @get("/{job_id:str}/events", operation_id="followJob", summary="Follow a job", tags=["jobs"], responses=PROBLEMS)
 async def follow(
-    job_id: FromPath[str], database: NamedDependency[Database], streams: NamedDependency[Streams]
+    job_id: FromPath[str],
+    database: NamedDependency[Database],
+    job_news: NamedDependency[JobNews],
+    streams: NamedDependency[Streams],
 ) -> ServerSentEvent:
     """Server-sent events: `progress` with the whole job whenever it changed, `end` when it is over."""
     async with database.acquire() as connection:
         job = await find_job(connection, job_id)
     with streams.opened():
         pass  # refused here, where it can still be said
-    return ServerSentEvent(_events(job, database, streams))
+    return ServerSentEvent(_events(job, job_news, streams))
 
 
-async def _events(job: Job, database: Database, streams: Streams) -> AsyncIterator[ServerSentEventMessage]:
+async def _events(job: Job, news: JobNews, streams: Streams) -> AsyncIterator[ServerSentEventMessage]:
+    latest = [job]  # the newest state counts; those between are left out
     silent_s = 0.0
-    with streams.opened():
+    with streams.opened(), news.following(job.id, lambda found: latest.__setitem__(0, found)):
         yield _event(job)
         while job.state not in ENDED and await streams.pause(LOOK_S):
-            news = await _look(database, job)
-            silent_s = 0.0 if news != job else silent_s + LOOK_S
-            if news != job:
-                job = news
+            silent_s = 0.0 if latest[0] != job else silent_s + LOOK_S
+            if latest[0] != job:
+                job = latest[0]
                 yield _event(job)
             elif silent_s >= ALIVE_S:
                 silent_s = 0.0
                 yield ServerSentEventMessage(comment="alive")
-
-
-async def _look(database: Database, job: Job) -> Job:
-    try:
-        async with database.acquire() as connection:
-            return await find_job(connection, job.id)
-    except DatabaseDown:
-        return job  # the stream waits with us
 
 
 def _event(job: Job) -> ServerSentEventMessage:

@@ -43,6 +43,7 @@ from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
 from ralph.api.streams import Streams
 from ralph.config import Config
+from ralph.jobs.news import JobNews
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.screening import Screening
@@ -70,6 +71,7 @@ class Parts:
     scanning: Scanning
     signalling: Signalling
     scheduler: Scheduler
+    job_news: JobNews
     kernels: Executor
     instruments: Instruments
     calendar: Calendar
@@ -133,6 +135,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "scanning": parts.scanning,
         "signalling": parts.signalling,
         "scheduler": parts.scheduler,
+        "job_news": parts.job_news,
         "kernels": parts.kernels,
         "instruments": parts.instruments,
         METRICS: parts.instruments.metrics,

@@ -67,10 +67,14 @@ async def ask_import(database: Database, config: Config, files: Sequence[Path], 
         return await find_job(connection, await enqueue(connection, IMPORT, args))
 
 
-async def outcomes(database: Database, job_id: JobId, files: Sequence[Path]) -> list[ImportReport | BadRequest]:
+async def outcomes(
+    database: Database, config: Config, job_id: JobId, files: Sequence[Path]
+) -> list[ImportReport | BadRequest]:
     """Watch the job to its end: what became of each file, in order. Raises what a single file was refused for."""
     job = await follow(database, job_id)
     if job.state == "failed" and job.error is not None:
+        place = config.home / INBOX / Path(job.args["file"]).parts[0]
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)  # tried again, it would be refused again
         raise _error(job.error)
     if job.state != "succeeded":
         raise RalphError(f"job {job.id} is {job.state}" + (f": {job.error.message}" if job.error else ""))

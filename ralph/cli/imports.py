@@ -227,7 +227,7 @@ async def _import_all(options: dict[str, Any], files: Sequence[Path], order: Fil
             job = await ask_import(database, config, files, order)
             if options["detach"]:
                 return job
-            for path, outcome in zip(files, await outcomes(database, job.id, files), strict=True):
+            for path, outcome in zip(files, await outcomes(database, config, job.id, files), strict=True):
                 _tell(told, path, outcome, options, len(files))
             return None
         for path in files:

@@ -160,9 +160,13 @@ def watch_command(job_id: str, home: Path | None, as_json: bool) -> None:
 async def follow(database: Database, job_id: JobId) -> Job:
     """A job's progress on standard error, to its end. Interrupted, it says how to go on watching."""
     waited_s = 0.0
+    task = asyncio.current_task()
+    assert task is not None
     try:
         with closing(ProgressBar(f"job {job_id}")) as bar:
             while True:
+                if task.cancelling():  # asyncpg may keep an interruption to itself that comes with an answer
+                    raise asyncio.CancelledError
                 async with database.acquire() as connection:
                     job = await find_job(connection, job_id)
                 if job.state in ENDED:

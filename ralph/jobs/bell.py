@@ -23,7 +23,7 @@ from ralph.store.ledger import QUEUES, QueueName
 
 _log = logging.getLogger("ralph.jobs")
 
-POLL_S: dict[QueueName, float] = {"fast": 0.05, "long": 0.25}  # how often arq asks Redis for rings
+POLL_S: dict[QueueName, float] = {"fast": 0.2, "long": 0.5}  # how often arq asks Redis for rings; each costs CPU
 ANSWER_S = 2.0
 BACKOFF_S = (0.1, 2.0)
 RING_S = 5  # nobody rings for longer; a ring that was not heard by then is not needed

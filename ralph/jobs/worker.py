@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+import asyncpg
+
 from ralph.config import Config
 from ralph.errors import CacheDown, Unavailable
 from ralph.jobs.apart import Order, attempt_apart
@@ -42,6 +44,7 @@ AWAY_S = (0.5, 1.0)  # pause while the database is away
 END_S = 5.0  # after the grace, for jobs that were told to end to do so
 
 CANCEL_S = 0.5
+GATHER_S = 0.004  # while more waits than there is room for: jobs that end together make room for one claim, not several
 
 Why = Literal["cancelled", "handed over", "lost"]
 
@@ -139,31 +142,37 @@ class Worker:
 
     async def _serve(self, queue: QueueName) -> None:
         """Take jobs whenever there is room and a reason to look."""
-        wake = self._wake[queue]
         while not self._stopping:
-            wake.clear()
             try:
-                await self._take(queue)
+                # Kept as long as it lives: a new job waits for no connection, and its statement is known there.
+                async with self._means.database.acquire() as connection:
+                    await self._take_with(connection, queue)
             except Unavailable as error:
                 _log.warning("jobs cannot be taken: %s", error)
                 await _pause()
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), self._jobs.sweep_s)
 
-    async def _take(self, queue: QueueName) -> None:
+    async def _take_with(self, connection: asyncpg.Connection, queue: QueueName) -> None:
+        wake = self._wake[queue]
+        while not self._stopping:
+            wake.clear()
+            is_behind = await self._take(connection, queue)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), self._jobs.sweep_s)
+            if is_behind:
+                await asyncio.sleep(GATHER_S)
+
+    async def _take(self, connection: asyncpg.Connection, queue: QueueName) -> bool:
+        """Take while there is room; True where more may wait than there was room for."""
         while not self._stopping:
             running = Counter(held.lease.kind for held in self._held.values() if held.queue == queue)
             room = self._room[queue] - running.total()
             full = {name for name, kind in self._kinds.items() if kind.at_once and running[name] >= kind.at_once}
             kinds = [name for name in self._kinds if name not in full]
             if room <= 0 or not kinds:
-                return
+                return True
             # One by one where kinds have limits of their own.
             limit = 1 if queue == "long" else room
-            wanted = Claim(queue, kinds, self.name, self._jobs.lease_s, limit)
-            async with self._means.database.acquire() as connection:
-                leases = await claim(connection, wanted)
+            leases = await claim(connection, Claim(queue, kinds, self.name, self._jobs.lease_s, limit))
             for lease in leases:
                 if (older := self._held.get(lease.id)) is not None:
                     self._end(older, "lost")  # by us, while the database was away
@@ -171,7 +180,8 @@ class Worker:
                 self._held[lease.id] = held
                 held.task = asyncio.create_task(self._work(held), name=f"job {lease.id}")
             if len(leases) < limit:
-                return
+                return False
+        return False
 
     async def _work(self, held: _Held) -> None:
         request_id.set(held.lease.trace_id)

@@ -16,7 +16,7 @@ from ralph.store.metering import Meter
 
 _log = logging.getLogger("ralph.database")
 
-CONNECTIONS_MAX = 10  # an eleventh caller waits ACQUIRE_S, then is told to come back
+CONNECTIONS_MAX = 12  # two of them the worker keeps; another caller waits ACQUIRE_S, then is told to come back
 ACQUIRE_S = 2.0
 CONNECT_S = 5.0
 COMMAND_S = 60.0  # for a command without a timeout of its own

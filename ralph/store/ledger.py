@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, NewType, get_args
 
@@ -125,6 +126,8 @@ _COLUMNS = """
 
 _FIND = f"{_COLUMNS} WHERE id = $1"
 
+_FIND_ALL = f"{_COLUMNS} WHERE id = ANY ($1::bigint[])"
+
 _LIST = f"""
     {_COLUMNS}
      WHERE ($1::text IS NULL OR state = $1)
@@ -164,11 +167,12 @@ async def insert_job(connection: asyncpg.Connection, new: NewJob) -> JobId:
     """Add a job, in the caller's transaction if there is one; whoever works is told when it commits. With a key that
     its owner has used, the job of that key. BadParameter: the key was used for something else."""
     values = (new.kind, new.args.decode(), new.queue, new.owner, new.priority, new.key, new.trace_id, new.traceparent)
-    row = await connection.fetchrow(_INSERT, *values)
-    if row is not None:
-        return JobId(row["id"])
-    before = await connection.fetchrow(_BY_KEY, new.owner, new.key, new.args.decode())
-    assert before is not None, "a job's row is not removed while its key is asked for"
+    before = None
+    while before is None:  # retention may have removed the job of the key between the two questions
+        row = await connection.fetchrow(_INSERT, *values)
+        if row is not None:
+            return JobId(row["id"])
+        before = await connection.fetchrow(_BY_KEY, new.owner, new.key, new.args.decode())
     if before["kind"] != new.kind or not before["is_same"]:
         raise BadParameter(
             f"the key {new.key!r} was used for job {before['id']}, which is another one; use a new key",
@@ -184,6 +188,12 @@ async def find_job(connection: asyncpg.Connection, job_id: str) -> Job:
     if row is None:
         raise _unknown(job_id)
     return _job(row)
+
+
+async def find_jobs(connection: asyncpg.Connection, job_ids: Iterable[JobId]) -> list[Job]:
+    """Those of the jobs that are there, in no order; what is no id is not there."""
+    numbers = [int(each) for each in job_ids if _is_id(each)]
+    return [_job(row) for row in await connection.fetch(_FIND_ALL, numbers)]
 
 
 async def list_jobs(
@@ -228,9 +238,13 @@ async def backlog(connection: asyncpg.Connection) -> Backlog:
 
 
 def _number(job_id: str) -> int:
-    if not (job_id.isascii() and job_id.isdecimal() and len(job_id) < 19):
+    if not _is_id(job_id):
         raise _unknown(job_id)
     return int(job_id)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _unknown(job_id: str) -> NotFound:
