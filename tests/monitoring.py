@@ -83,9 +83,9 @@ class Told:
     def __init__(self) -> None:
         self.all: list[tuple[str, str, str]] = []
 
-    def heard(self, receiver: str, alert: str, status: str = "firing") -> bool:
-        """Whether that was told."""
-        return (receiver, alert, status) in self.all
+    def count(self, receiver: str, alert: str) -> int:
+        """How often that was told as firing."""
+        return self.all.count((receiver, alert, "firing"))
 
 
 @contextlib.contextmanager
