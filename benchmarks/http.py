@@ -1,4 +1,4 @@
-"""H6 and H8: an uncached screen over a whole market, and the time until a started server answers."""
+"""H1 to H8: what answers cost and how long they take, and the time until a started server answers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.goal import REPETITIONS, Goal
 from benchmarks.market import embedded, random_bars
 from benchmarks.presets import speed_of_screens
+from benchmarks.stack import Server, cost_goals, latency_goal
 from ralph.embedded.servers import EmbeddedServers
 from ralph.market.rules import simulated_bars
 from ralph.store.database import Database
@@ -39,16 +40,23 @@ SCREENS = (
 
 
 async def measure() -> list[Goal]:
-    """H6 and H8 over real HTTP, with the server in a process of its own."""
+    """Over real HTTP, with each server in a process of its own."""
     async with embedded() as (folder, servers):
         await _fill(servers)
         starts = [_start_time(folder, servers) for _ in range(REPETITIONS)]
-        with _serving(folder, servers) as client:
+        with _serving(folder, servers) as (client, ours):
             _wait(client, "/health/ready")
             _ask(client, len(SCREENS))  # the first calls touch memory for the first time
             milliseconds = _ask(client, 300)
             speed_of_screens(client)
+            code = client.get("/api/v1/symbols?limit=1").json()["symbols"][0]["symbol"]
+            latency = latency_goal(ours, list(SCREENS))
+            with _serving(folder, servers, PORT + 1, RALPH_TELEMETRY__ENABLED="false") as (other, silent):
+                _wait(other, "/health/ready")
+                costs = cost_goals(ours, silent, code)
     return [
+        *costs,
+        latency,
         Goal("H6", float(np.percentile(milliseconds, 99)), 20, 8, "lower", "ms"),
         Goal("H8", statistics.median(starts), 1.5, 1.0, "lower", "s"),
     ]
@@ -65,17 +73,20 @@ async def _fill(servers: EmbeddedServers) -> None:
 
 
 @contextlib.contextmanager
-def _serving(folder: Path, servers: EmbeddedServers) -> Iterator[httpx.Client]:
+def _serving(
+    folder: Path, servers: EmbeddedServers, port: int = PORT, **settings: str
+) -> Iterator[tuple[httpx.Client, Server]]:
     """`ralph serve` on a home of its own, so that it holds nothing of ours."""
-    home = folder / "served"
+    home = folder / f"served-{port}"
     urls = {"RALPH_DATABASE_URL": servers.database_url, "RALPH_REDIS_URL": servers.redis_url, "RALPH_HOME": str(home)}
-    command = [sys.executable, "-m", "ralph", "serve", "--port", str(PORT), "--no-open", "--no-demo"]
-    process = subprocess.Popen(command, env={**os.environ, **urls}, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "ralph", "serve", "--port", str(port), "--no-open", "--no-demo"]
+    process = subprocess.Popen(command, env={**os.environ, **urls, **settings}, stderr=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             _wait(client, "/health/live")
-            client.headers["Authorization"] = f"Bearer {(home / 'owner.key').read_text().strip()}"
-            yield client
+            key = (home / "owner.key").read_text().strip()
+            client.headers["Authorization"] = f"Bearer {key}"
+            yield client, Server(process.pid, port, key)
     finally:
         process.terminate()
         process.wait()

@@ -10,7 +10,7 @@ import talib
 from numpy.typing import NDArray
 
 from benchmarks.goal import Goal, Side, interleaved
-from benchmarks.peers import OneSymbol, incremental, installed, long_frame, polars_native
+from benchmarks.libraries import OneSymbol, incremental, installed, long_frame, polars_native
 from ralph.indicators import load
 from ralph.indicators.indicator import Mode
 from ralph.indicators.live import Live

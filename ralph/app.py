@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -322,24 +323,36 @@ class Application:
         )
 
 
-async def work(config: Config, addresses: Addresses, queues: Sequence[QueueName], say: Callable[[str], None]) -> None:
-    """Work on jobs of these queues, without serving, until told to stop."""
-    assert addresses.database_url is not None
-    assert addresses.redis_url is not None
+@dataclass(frozen=True)
+class Work:
+    """What a worker does: with which servers, jobs of which queues, and at which (host, port) it shows its metrics."""
+
+    addresses: Addresses
+    queues: Sequence[QueueName]
+    metrics_at: tuple[str, int] | None = None
+
+
+async def work(config: Config, doing: Work, say: Callable[[str], None]) -> None:
+    """Work on jobs, without serving, until told to stop. Misconfigured where metrics cannot be shown."""
+    database_url, redis_url = doing.addresses.database_url, doing.addresses.redis_url
+    assert database_url is not None
+    assert redis_url is not None
     instruments = Instruments(config.telemetry, __version__)
     database = Database(Meter(instruments.metrics))
-    await database.connect(addresses.database_url)
+    await database.connect(database_url)
     instruments.start()
     try:
+        if doing.metrics_at is not None:
+            instruments.show(*doing.metrics_at)
         async with database.acquire() as connection:
             await migrate(connection)
         watcher = MeteredWatcher(instruments.metrics, lambda detail: None)
         means = Means(
             config,
             database,
-            addresses.database_url,
-            addresses.redis_url,
-            queues=queues,
+            database_url,
+            redis_url,
+            queues=doing.queues,
             watcher=watcher,
             tracer=instruments.tracer,
             scheduler=Scheduler(database, Home(config.home).calendar(), config),
@@ -348,11 +361,11 @@ async def work(config: Config, addresses: Addresses, queues: Sequence[QueueName]
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, worker.stop_picking)
-        say(f"✓ {worker.name} works on jobs of {' and '.join(queues)} · Ctrl-C stops")
+        say(f"✓ {worker.name} works on jobs of {' and '.join(doing.queues)} · Ctrl-C stops")
         await worker.run()
     finally:
         await database.close()
-        instruments.close()
+        await asyncio.to_thread(instruments.close)
 
 
 @contextlib.contextmanager

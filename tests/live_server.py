@@ -16,7 +16,6 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from ralph.api.access import Access
 from ralph.api.door import Door
-from ralph.api.listening import bind
 from ralph.api.live_socket import LiveSocket
 from ralph.config import StreamConfig
 from ralph.market.panel import Panel

@@ -60,6 +60,7 @@ class Probes:
                 (self._redis, PROBE_S),
                 (self._disk, PROBE_S),
                 (self._panel, PROBE_S),
+                (self._hours, PROBE_S),
                 (self._freshness, SLOW_PROBE_S),
                 (self._signals, SLOW_PROBE_S),
                 (self._summary, PROBE_S),
@@ -98,10 +99,15 @@ class Probes:
             age_s = None if newest is None else max(0.0, (datetime.now(UTC) - newest).total_seconds())
             self._at.vitals.note("panel", ok=True, detail=describe(panel), age_s=age_s)
 
+    async def _hours(self) -> None:
+        running = self._at.calendar.session_at(datetime.now(UTC))
+        self._at.metrics.market_open.set(running is not None and running.kind == "regular")
+
     async def _freshness(self) -> None:
         for name in self._at.markets.workspaces:
-            behind = sessions_behind(self._at.markets.panel(name), self._at.calendar, datetime.now(UTC))
-            if behind is not None:
+            panel = self._at.markets.panel(name)
+            if panel.sessions.size and not panel.simulated:
+                behind = sessions_behind(panel.sessions[-1].astype(object), self._at.calendar, datetime.now(UTC))
                 self._at.metrics.sessions_behind.labels(name).set(behind)
 
     async def _signals(self) -> None:
@@ -128,12 +134,8 @@ def describe(panel: Panel) -> str:
     return f"workspace {panel.workspace}{simulated}, {size}"
 
 
-def sessions_behind(panel: Panel, calendar: Calendar, now: datetime) -> int | None:
-    """How many Sessions are over of which a Panel has no bars, at most BEHIND_MAX; None for one that is simulated or
-    empty."""
-    if panel.simulated or panel.sessions.size == 0:
-        return None
-    newest: date = panel.sessions[-1].astype(object)
+def sessions_behind(newest: date, calendar: Calendar, now: datetime) -> int:
+    """How many Sessions after the newest one with bars are over, at most BEHIND_MAX."""
     return sum(day > newest for day in calendar.sessions_ending(calendar.last_completed_session(now), BEHIND_MAX))
 
 

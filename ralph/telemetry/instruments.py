@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import start_http_server
+
 from ralph.config import TelemetryConfig
+from ralph.errors import Misconfigured
 from ralph.telemetry.export import Collector, Exporter
 from ralph.telemetry.logs import count_logs
 from ralph.telemetry.metrics import Metrics
@@ -22,6 +27,7 @@ class Instruments:
         cpus = cpu_limit()
         self.metrics.cpu_limit.set(cpus)
         self.recent = Recent(self.metrics, cpus)
+        self._shown: WSGIServer | None = None
         self._exporter: Exporter | None = None
         if config.enabled and config.otlp_endpoint is not None:
             collector = Collector(config.otlp_endpoint, _headers(config.otlp_headers), config.metrics_s)
@@ -35,8 +41,22 @@ class Instruments:
         if self._exporter is not None:
             self._exporter.start()
 
+    def show(self, host: str, port: int) -> None:
+        """Serve /metrics from a thread, for a process that serves nothing else. Misconfigured where it cannot."""
+        try:
+            self._shown, _ = start_http_server(port, host, self.metrics.registry)
+        except OSError as error:
+            raise Misconfigured(
+                f"metrics cannot be shown at {host}:{port} ({error.strerror}); choose another address",
+                field="metrics",
+                accepted="a free address of this machine",
+            ) from error
+
     def close(self) -> None:
         """Send what is left, for a moment."""
+        if self._shown is not None:
+            self._shown.shutdown()
+            self._shown.server_close()
         if self._exporter is not None:
             self._exporter.close()
 

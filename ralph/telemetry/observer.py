@@ -103,7 +103,7 @@ class Observer:
         route = scope.get("path_template") or UNMATCHED
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         self._metrics.request_seconds.labels(method, route, status).observe(seconds)
-        if route.startswith(UNTOLD):
+        if scope["path"].startswith(UNTOLD):
             return
         self._access_log.tell(scope, status, seconds)
         if self._tracer.collects:
