@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ def _into_inbox(path: Path, inbox: Path, key: str | None) -> str:
     """Move an upload to where its job finds it; under a key always to the same place. Its path inside the inbox."""
     place = inbox / (secrets.token_hex(16) if key is None else hashlib.sha256(key.encode()).hexdigest()[:32])
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.replace(place / path.name)
+    shutil.move(path, place / path.name)  # the inbox may be a volume of its own, shared with workers
     return f"{place.name}/{path.name}"
 
 

@@ -85,11 +85,13 @@ class Archivist:
         """Until cancelled. Failures are logged, told and tried again; Misconfigured at the start is raised."""
         place = await asyncio.to_thread(place_of, self._config, self._home)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._look(place))
+            if not self._config.take:
+                return
             if await self._ships_log():
                 spool, log = self._home / "wal", self._home / "log" / "wal.log"
                 group.create_task(self._ship(Shipping(self._url, place, spool, log)))
             group.create_task(self._take(place))
-            group.create_task(self._look(place))
 
     async def _ships_log(self) -> bool:
         """Whether this server's log can be shipped; from then on it is kept for that."""

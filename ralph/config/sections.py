@@ -77,6 +77,7 @@ class BackupConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key_file       by itself backup.key of the home; without it no backup can be read
     every_h, log_s how often a backup is taken, and the database's log goes after it
     daily, weekly  backups kept, one a day and one a week; programs: PostgreSQL's, by itself those Ralph brings
+    take           false where another process takes them, and this one only says how old they are
     """
 
     to: str | None = None
@@ -85,6 +86,7 @@ class BackupConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_s: float = 60.0
     daily: int = 30
     weekly: int = 12
+    take: bool = True
     programs: Path | None = None
 
 
