@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -15,6 +17,7 @@ from litestar.params import FromQuery
 from litestar.static_files import create_static_files_router
 
 from ralph.api.access import COOKIE, SESSION_LIFE, Access
+from ralph.api.problems import on_http_error
 from ralph.telemetry import Metrics
 
 DASHBOARD = Path(__file__).parent.parent / "web" / "dist"
@@ -26,7 +29,9 @@ NOT_BUILT = (
     "화면이 아직 만들어지지 않았습니다."
 )
 HTML = "text/html; charset=utf-8"
-FOR_EVER = "public, max-age=31536000, immutable"  # names of built files change with their contents
+FOR_EVER = CacheControlHeader(
+    public=True, max_age=31_536_000, immutable=True
+)  # a built file of other contents has another name
 
 
 @get(PATHS, operation_id="dashboard", include_in_schema=False)
@@ -54,6 +59,14 @@ def page(status: int = 200) -> Response[bytes]:
     return Response(document.read_bytes(), status_code=status, media_type=HTML, headers={"Cache-Control": "no-cache"})
 
 
+def on_not_found(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """A browser that asks for a page nobody knows gets the dashboard, which says so; programs get a problem."""
+    is_ours = request.url.path.startswith(("/api/", "/assets/", "/static/", "/schema"))
+    if request.method == "GET" and not is_ours and "text/html" in request.headers.get("accept", ""):
+        return page(404)
+    return on_http_error(request, error)
+
+
 @get("/metrics", operation_id="metrics", tags=["health"], sync_to_thread=False, media_type="text/plain; version=0.0.4")
 def metrics_page(metrics: NamedDependency[Metrics]) -> bytes:
     """All metrics in Prometheus' text format."""
@@ -70,7 +83,7 @@ def routes() -> list[Any]:
     files = [create_static_files_router("/static/swagger", directories=[swagger], include_in_schema=False, name="docs")]
     if assets.is_dir():
         made = create_static_files_router(
-            "/assets", directories=[assets], include_in_schema=False, name="assets", cache_control=None
+            "/assets", directories=[assets], include_in_schema=False, name="assets", cache_control=FOR_EVER
         )
         files.append(made)
     return [dashboard, *files]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,6 +15,8 @@ from litestar.params import FromQuery, JSONBody, QueryParameter
 from ralph import screens
 from ralph.api.departures import while_connected
 from ralph.api.problems import PROBLEMS
+from ralph.jobs.exports import MEDIA_TYPES, ExportFormat
+from ralph.jobs.match_export import export_matches, file_name
 from ralph.jobs.screening import Answered, Screening
 from ralph.screens.presets import Preset, presets
 
@@ -53,6 +57,7 @@ async def run_screen(
 async def read_screen(
     request: Request[Any, Any, Any],
     screening: NamedDependency[Screening],
+    uploads: NamedDependency[Path],
     expression: FromQuery[str],
     as_of: FromQuery[date | None] = None,
     universe: FromQuery[str | None] = None,
@@ -60,9 +65,12 @@ async def read_screen(
     order: FromQuery[Literal["asc", "desc"] | None] = None,
     limit: Limit = None,
     cursor: FromQuery[str | None] = None,
+    columns: FromQuery[list[str] | None] = None,
+    form: Annotated[ExportFormat | Literal["json"], QueryParameter(name="format")] = "json",
     workspace: FromQuery[str | None] = None,
 ) -> Response[screens.Answer]:
-    """The same as a link that can be kept; symbols of a universe stand with commas between them."""
+    """The same as a link that can be kept; symbols of a universe stand with commas between them. With `format` csv,
+    parquet or xlsx the matches are a file."""
     asked = screens.Request(
         expression=expression,
         as_of=as_of,
@@ -71,8 +79,10 @@ async def read_screen(
         order=order,
         limit=limit,
         cursor=cursor,
+        columns=columns or [],
     )
-    return respond(await while_connected(request, screening.ask(workspace, asked)))
+    answered = await while_connected(request, screening.ask(workspace, asked))
+    return respond(answered) if form == "json" else await _file(answered, form, uploads)
 
 
 @get("/presets", operation_id="listPresets", summary="Screens to begin with", tags=["screens"], responses=PROBLEMS)
@@ -92,6 +102,17 @@ def respond(answered: Answered) -> Response[screens.Answer]:
     }
     body: Any = answered.body
     return Response(body, headers=headers, media_type="application/json")
+
+
+async def _file(answered: Answered, form: ExportFormat, uploads: Path) -> Response[screens.Answer]:
+    answer = answered.read()
+    body: Any = await asyncio.to_thread(export_matches, answer, form, uploads)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file_name(answer, form)}"',
+        "X-Ralph-Workspace": answer.workspace,
+        "X-Ralph-Simulated": "true" if answer.simulated else "false",
+    }
+    return Response(body, headers=headers, media_type=MEDIA_TYPES[form])
 
 
 def read_universe(text: str | None) -> str | list[str] | None:

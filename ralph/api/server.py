@@ -75,7 +75,7 @@ def create(parts: Parts) -> AsgiApp:
     application = Litestar(
         route_handlers=[*_resources(), *pages.routes()],
         dependencies=_dependencies(parts),
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, 404: pages.on_not_found},
         openapi_config=pages.openapi(parts.version),
         request_max_body_size=parts.config.limits.body_bytes,
         logging_config=None,

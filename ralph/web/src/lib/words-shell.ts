@@ -30,12 +30,9 @@ export const SHELL_WORDS = {
   "shell.close": ["닫기", "Close"],
   "shell.retry": ["다시 시도", "Try again"],
   "shell.loading": ["불러오는 중", "Loading"],
-  "shell.more": ["더 보기", "Show more"],
   "shell.undo": ["되돌리기", "Undo"],
-  "shell.copied": ["복사했습니다", "Copied"],
   "shell.today": ["최신", "newest"],
   "shell.asOf": ["기준일", "As of"],
-  "shell.onlyNewest": ["이 화면은 최신 데이터를 보여 줍니다", "This view shows the newest data"],
 
   "clock.open": ["{venue} {what} · {at}까지", "{venue} {what} · until {at}"],
   "clock.closed": ["{venue} 휴장", "{venue} closed"],

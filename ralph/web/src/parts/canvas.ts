@@ -20,6 +20,9 @@ import type { Drawing, Line, Mark } from "../lib/drawing";
 const SHOWN = 160; // bars at first; the rest is a drag away
 const HUES = ["#e08a00", "#8e44ad", "#008a8a", "#b03a76", "#6b7f00", "#3f6fd1", "#a0522d", "#4a8f3c"];
 
+/** Also for panes of indicators, whose values may be small. */
+const plainPrice = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 100 ? 2 : 0 });
+
 interface Ink {
   ink: string;
   soft: string;
@@ -53,7 +56,7 @@ export class ChartCanvas {
       layout: { attributionLogo: false, fontFamily: "system-ui, sans-serif", panes: { enableResize: true } },
       rightPriceScale: { borderVisible: false },
       timeScale: { borderVisible: false, rightOffset: 4 },
-      localization: { locale: "en-US", dateFormat: "yyyy-MM-dd" },
+      localization: { locale: "en-US", dateFormat: "yyyy-MM-dd", priceFormatter: plainPrice },
       crosshair: { mode: 0 },
     });
     this.#candles = this.#chart.addSeries(CandlestickSeries, { priceFormat: { type: "price", precision: 0, minMove: 1 } });

@@ -1,0 +1,123 @@
+// The screen that is being written: its text, what the server says of it, and what it finds. All its choices are in
+// the address.
+
+import { Asked, post, read, type Schemas } from "../../lib/api.svelte";
+import { place, put } from "../../lib/router.svelte";
+
+export const CHANGE = "change(close, 1)";
+export const RANGE_52 = "(close - lowest(252)) / (highest(252) - lowest(252))";
+export const COLUMNS = ["close", CHANGE, "value", RANGE_52];
+
+const PAGE = 100;
+const TYPING_MS = 25; // a pause so short between two keys is not worth a question
+const SEPARATOR = ";";
+
+type Extra = "funnel" | "near_misses" | "sparkline";
+
+export class Screen {
+  text = $state(place.query.q ?? "");
+  checked = $state.raw<Schemas["Checked"] | null>(null);
+  answer = new Asked<Schemas["Answer"]>();
+  writing = new Asked<Schemas["Checked"]>();
+  tookMs = $state(0); // from the key to the answer
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #more: Promise<void> | null = null;
+
+  get universe(): string {
+    return place.query.universe ?? "";
+  }
+
+  get columns(): string[] {
+    return (place.query.cols ?? "").split(SEPARATOR).filter(Boolean);
+  }
+
+  set columns(list: string[]) {
+    put({ cols: list.join(SEPARATOR) || null }, "push");
+  }
+
+  get sort(): { key: string; order: "asc" | "desc" } {
+    const key = place.query.sort || "score";
+    const usual = key === "symbol" || key === "name" ? "asc" : "desc";
+    return { key, order: place.query.order === "asc" || place.query.order === "desc" ? place.query.order : usual };
+  }
+
+  /** Another text: checked at once, and run where it is a screen. */
+  write(text: string, position: number | null): void {
+    this.text = text;
+    put({ q: text || null, screen: text ? (place.query.screen ?? null) : null });
+    clearTimeout(this.#timer);
+    const startedAt = performance.now();
+    this.#timer = setTimeout(() => void this.#check(text, position, startedAt), TYPING_MS);
+  }
+
+  async #check(text: string, position: number | null, startedAt: number): Promise<void> {
+    if (!text.trim()) {
+      this.writing.clear();
+      this.answer.clear();
+      this.checked = null;
+      return;
+    }
+    await this.writing.run((signal) => post("/api/v1/screens/validate", { expression: text, position }, { signal }));
+    if (this.text !== text || !this.writing.data) return;
+    this.checked = this.writing.data;
+    if (this.checked.valid) await this.run(startedAt);
+  }
+
+  /** What the text finds, as the address says. */
+  async run(startedAt = performance.now()): Promise<void> {
+    if (!this.text.trim()) return;
+    const request = this.#request(["funnel", "near_misses", "sparkline"]);
+    await this.answer.run((signal) => post("/api/v1/screens/run", request, { signal }));
+    if (this.answer.data) this.tookMs = performance.now() - startedAt;
+  }
+
+  #request(extras: Extra[], cursor: string | null = null): Schemas["Request"] {
+    const { key, order } = this.sort;
+    return {
+      expression: this.text,
+      as_of: place.query.as_of ?? null,
+      universe: this.universe || null,
+      columns: [...COLUMNS, ...this.columns],
+      sort: key,
+      order,
+      limit: PAGE,
+      cursor,
+      with: extras,
+    };
+  }
+
+  /** The next page of matches below those that are here. */
+  more(): void {
+    const there = this.answer.data;
+    if (!there?.next_cursor || this.#more || this.answer.busy) return;
+    this.#more = post("/api/v1/screens/run", this.#request(["sparkline"], there.next_cursor))
+      .then((page) => {
+        if (this.answer.data === there) this.answer.data = { ...there, matches: [...there.matches, ...page.matches], next_cursor: page.next_cursor ?? null };
+      })
+      .catch(() => undefined) // the list stays as long as it is; scrolling on asks again
+      .finally(() => (this.#more = null));
+  }
+
+  /** An expression of a number as the server writes it, under which its values come; null where it is none. */
+  async canonical(text: string): Promise<string | null> {
+    const said = await post("/api/v1/screens/validate", { expression: `${text} > 0`, position: null });
+    return said.valid && said.canonical?.endsWith(" > 0") ? said.canonical.slice(0, -" > 0".length) : null;
+  }
+}
+
+/** What a link to a saved screen or a share leads to. */
+export async function opened(query: Record<string, string>): Promise<Record<string, string | null> | null> {
+  if (query.shared) {
+    const share = await read("/api/v1/screens/shared/{token}", { path: { token: query.shared } });
+    return { q: share.expression, universe: universeText(share.universe), as_of: share.as_of ?? null, screen: share.screen_id, shared: null, workspace: share.workspace };
+  }
+  if (query.screen && !query.q) {
+    const { screen } = await read("/api/v1/screens/{screen_id}", { path: { screen_id: query.screen } });
+    return { q: screen.expression, universe: universeText(screen.universe), screen: screen.id };
+  }
+  return null;
+}
+
+export function universeText(universe: string | readonly string[] | null | undefined): string | null {
+  return typeof universe === "string" ? universe : universe?.length ? universe.join(",") : null;
+}
