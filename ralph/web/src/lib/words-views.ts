@@ -8,7 +8,6 @@ export const VIEW_WORDS = {
   "signals.noneHere": ["이 조건에 맞는 신호가 없습니다", "No signal is like that"],
   "signals.more": ["아래로 더 있습니다", "there are more below"],
   "signals.reasons": ["이유", "Reasons"],
-  "signals.values": ["그때의 값", "Values of that day"],
   "signals.risk": ["위험 {risk}원/주 · {shares}주 · {at}", "risk {risk} won a share · {shares} shares · {at}"],
   "signals.seen": ["보유 중 최저 {low} · 최고 {high}", "worst {low} · best {high} while held"],
   "signals.flagged": ["이상 봉이 있어 성과에서 뺍니다", "on a flagged bar: left out of the performance"],
@@ -73,6 +72,7 @@ export const VIEW_WORDS = {
   "feed.waiting": ["장이 열리기를 기다림", "waiting for the market"],
 
   "system.tabs": ["시스템 화면", "Parts of the system"],
+  "system.schedule": ["일정", "Schedule"],
   "system.upcoming": ["앞으로 24시간", "The next 24 hours"],
   "system.nothingUpcoming": ["앞으로 24시간 동안 할 일이 없습니다.", "Nothing runs in the next 24 hours."],
   "system.noSchedule": ["이 서버는 일정에 따라 일하지 않습니다.", "This server runs nothing by itself."],
