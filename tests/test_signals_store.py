@@ -190,6 +190,10 @@ def test_a_saved_screen_is_a_system(database_url: str, tmp_path: Path) -> None:
     do(work())
 
 
+def _closings(signals: list[Signal]) -> list[date]:
+    return [each.closed_on for each in signals if each.closed_on and each.outcome is not None and not each.is_flagged]
+
+
 def test_performance_counts_what_is_stored(database_url: str, tmp_path: Path) -> None:
     """Against the same figures by hand; the percentile of a system among random entries is one of 0 to 100."""
 
@@ -197,8 +201,8 @@ def test_performance_counts_what_is_stored(database_url: str, tmp_path: Path) ->
         async with opened(database_url, tmp_path) as bench:
             await bench.signalling.backfill("main", (bench.day(FIRST), bench.day(SESSIONS - 1)))
             every = await bench.all()
-            report = await bench.signalling.performance("main", Asked(), "grade", 50)
-            again = await bench.signalling.performance("main", Asked(), "grade", 50)
+            report = await bench.signalling.performance("main", Asked(), "grade", 50, with_equity=True)
+            again = await bench.signalling.performance("main", Asked(), "grade", 50, with_equity=True)
             assert report == again
             for system in {each.system for each in every}:
                 own = [each for each in every if each.system == system]
@@ -211,6 +215,10 @@ def test_performance_counts_what_is_stored(database_url: str, tmp_path: Path) ->
                     assert found.win_ratio == sum(ratio > 0 for ratio in net) / len(net)
                     assert found.chance is not None
                     assert 0 <= found.chance.percentile <= 100
+                    last = report.equity[system][-1]
+                    assert (last.closed, last.net_ratio) == (len(net), pytest.approx(sum(net), abs=1e-12))
+                    assert last.chance_ratio == pytest.approx(len(net) * found.chance.mean_ratio, abs=1e-12)
+                    assert [each.on for each in report.equity[system]] == sorted({*_closings(own)})
                 parts = [part for name, part in report.groups.items() if name.startswith(f"{system}/")]
                 assert sum(part.count for part in parts) == found.count
 

@@ -67,6 +67,15 @@ def on_not_found(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     return on_http_error(request, error)
 
 
+@get("/sw.js", operation_id="offlineWorker", include_in_schema=False, sync_to_thread=False)
+def offline_worker() -> Response[bytes]:
+    """The script by which a browser keeps the dashboard's files; it is looked at anew on each visit."""
+    script = DASHBOARD / "sw.js"
+    if not script.is_file():
+        return Response(NOT_BUILT.encode(), status_code=503, media_type="text/plain; charset=utf-8")
+    return Response(script.read_bytes(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
 @get("/metrics", operation_id="metrics", tags=["health"], sync_to_thread=False, media_type="text/plain; version=0.0.4")
 def metrics_page(metrics: NamedDependency[Metrics]) -> bytes:
     """All metrics in Prometheus' text format."""
@@ -86,7 +95,7 @@ def routes() -> list[Any]:
             "/assets", directories=[assets], include_in_schema=False, name="assets", cache_control=FOR_EVER
         )
         files.append(made)
-    return [dashboard, *files]
+    return [dashboard, offline_worker, *files]
 
 
 def openapi(version: str) -> OpenAPIConfig:

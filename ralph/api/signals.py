@@ -27,6 +27,7 @@ CHART_BARS = 120  # before the Signal's last bar
 
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most this many.")]
 Draws = Annotated[int, QueryParameter(ge=0, le=10_000, description="Random draws of the base rate; 0: none.")]
+Equity = Annotated[bool, QueryParameter(name="equity", description="The running sums of each system too.")]
 Since = Annotated[date | None, QueryParameter(name="from", description="Armed on this Session or later.")]
 Until = Annotated[date | None, QueryParameter(name="to", description="Armed on this Session or earlier.")]
 
@@ -111,11 +112,13 @@ async def measure(
     since: Since = None,
     until: Until = None,
     draws: Draws = 1_000,
+    with_equity: Equity = False,
     workspace: FromQuery[str | None] = None,
 ) -> Report:
     """What Signals earned after costs, by system and by a part of it, beside random entries on the same days."""
     asked = Asked(system=system, since=since, until=until)
-    return await signalling.performance(markets.panel(workspace).workspace, asked, by, draws)
+    panel = markets.panel(workspace)
+    return await signalling.performance(panel.workspace, asked, by, draws, with_equity=with_equity)
 
 
 @post("/run", operation_id="runSignals", tags=["signals"], status_code=200, responses=PROBLEMS)

@@ -114,7 +114,13 @@ class Signalling:
         return ended
 
     async def performance(
-        self, workspace: str | None, asked: store.Asked, split: Split | None = None, draws: int = DRAWS
+        self,
+        workspace: str | None,
+        asked: store.Asked,
+        split: Split | None = None,
+        draws: int = DRAWS,
+        *,
+        with_equity: bool = False,
     ) -> Report:
         """What the Signals of a filter have earned, beside so many random draws (none: 0)."""
         panel = self._markets.panel(workspace)
@@ -123,7 +129,7 @@ class Signalling:
 
         def work() -> Report:
             signals = [msgspec.json.decode(text, type=Signal) for text in texts]
-            return report(panel, signals, split, draws, self.config.costs)
+            return report(panel, signals, split, draws, self.config.costs, with_equity=with_equity)
 
         return await asyncio.to_thread(work)
 

@@ -59,14 +59,31 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     is_ordered: bool | None
 
 
+class EquityPoint(msgspec.Struct, frozen=True, gc=False):
+    """Where the running sums stand after a Session's closings: each Signal with the same money, in order of closing.
+
+    closed        how many are counted so far
+    net_ratio     the sum of their returns after costs
+    r             the sum of their results in units of the risk taken
+    chance_ratio  the sum that as many random entries have on average; None where none were drawn
+    """
+
+    on: date
+    closed: int
+    net_ratio: float
+    r: float
+    chance_ratio: float | None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Performance by system, and by part of it where that was asked for (`vcp/S`)."""
+    """Performance by system, and by part of it where that was asked for (`vcp/S`); equity by system, likewise where asked for."""
 
     workspace: str
     simulated: bool
     data_version: str
     groups: dict[str, Performance]
     calibration: dict[str, Calibration]
+    equity: dict[str, list[EquityPoint]] = {}
 
 
 def measure(signals: Sequence[Signal], place: Callable[[date], int]) -> Performance:
@@ -147,7 +164,30 @@ def calibrate(signals: Sequence[Signal]) -> Calibration:
     return Calibration(mean_r=means, is_ordered=ordered)
 
 
-def report(panel: Panel, signals: Sequence[Signal], split: Split | None, draws: int, costs: CostRules) -> Report:
+def equity(signals: Sequence[Signal], chance: Chance | None) -> list[EquityPoint]:
+    """The running sums of a group, a point for each Session on which any was closed."""
+    points: list[EquityPoint] = []
+    closed, net, r = 0, 0.0, 0.0
+    for each in sorted(counted(signals), key=lambda each: (str(each.closed_on), each.id)):
+        if each.outcome is None or each.closed_on is None:
+            continue
+        closed, net, r = closed + 1, net + each.outcome.net_ratio, r + each.outcome.r
+        point = EquityPoint(each.closed_on, closed, net, r, None if chance is None else closed * chance.mean_ratio)
+        if points and points[-1].on == each.closed_on:
+            points.pop()
+        points.append(point)
+    return points
+
+
+def report(
+    panel: Panel,
+    signals: Sequence[Signal],
+    split: Split | None,
+    draws: int,
+    costs: CostRules,
+    *,
+    with_equity: bool = False,
+) -> Report:
     """By system, and by the parts of each where `split` says so. Takes seconds: not for the event loop."""
     place = partial(session_index, panel)
     field = field_of(panel, counted(signals)) if draws and counted(signals) else None
@@ -170,4 +210,5 @@ def report(panel: Panel, signals: Sequence[Signal], split: Split | None, draws: 
         data_version=panel.data_version,
         groups=found,
         calibration={name: calibrate(groups[name]) for name in systems},
+        equity={name: equity(groups[name], found[name].chance) for name in systems if with_equity},
     )

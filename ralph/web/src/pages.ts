@@ -29,6 +29,18 @@ export const PAGES: readonly PageEntry[] = [
   { name: "help", word: "page.help", path: "/help", symbol: "?", load: once(() => import("./pages/Help.svelte")) },
 ];
 
+/** Parts of pages that can be gone to by name. */
+export const SECTIONS: readonly { word: Word; path: string; query: Record<string, string> }[] = [
+  { word: "signals.performance", path: "/signals", query: { view: "performance" } },
+  { word: "system.imports", path: "/system", query: { tab: "imports" } },
+  { word: "system.jobs", path: "/system", query: { tab: "jobs" } },
+  { word: "system.schedule", path: "/system", query: { tab: "schedule" } },
+  { word: "system.quality", path: "/system", query: { tab: "quality" } },
+  { word: "system.health", path: "/system", query: { tab: "health" } },
+  { word: "system.sources", path: "/system", query: { tab: "sources" } },
+  { word: "help.language", path: "/help", query: { part: "language" } },
+];
+
 const LOST: PageEntry = {
   name: "lost",
   word: "problem.notFound",

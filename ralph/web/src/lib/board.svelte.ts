@@ -12,7 +12,7 @@ export interface Quote {
   low: number | null;
   volume: number | null;
   value: number | null;
-  at: string;
+  at: string | null;
   session: string;
   venue: string;
   halted?: boolean;
@@ -20,17 +20,22 @@ export interface Quote {
   vi?: boolean;
 }
 
+export type SortKey = "symbol" | "price" | "change_ratio" | "volume" | "value";
+
+export const SORT_KEYS: readonly SortKey[] = ["symbol", "price", "change_ratio", "volume", "value"];
+
 export class Board {
-  rows = $state.raw<readonly Quote[]>([]);
+  /** Counts drawings: whoever reads it is asked again when there is something new to show. */
   updates = $state(0);
-  #quotes = new Map<string, Quote>();
+  size = $state(0);
+  readonly quotes = new Map<string, Quote>();
   #drawing = 0;
 
   /** Follow the board until the returned function is called. */
   follow(): () => void {
-    const end = socket.listen<readonly Quote[] | { quotes: readonly Quote[] }>("board", ({ data, snapshot }) => {
-      if (snapshot) this.#quotes.clear();
-      for (const quote of Array.isArray(data) ? data : (data as { quotes: readonly Quote[] }).quotes) this.#quotes.set(quote.symbol, quote);
+    const end = socket.listen<readonly Quote[]>("board", ({ data, snapshot }) => {
+      if (snapshot) this.quotes.clear();
+      for (const quote of data) this.quotes.set(quote.symbol, quote);
       // However many frames came, the page is drawn once, when the browser draws.
       this.#drawing ||= requestAnimationFrame(() => this.#draw());
     });
@@ -43,20 +48,20 @@ export class Board {
 
   #draw(): void {
     this.#drawing = 0;
-    this.rows = [...this.#quotes.values()];
+    this.size = this.quotes.size;
     this.updates += 1;
   }
 }
 
-/** The order of rows by a key, kept until it is asked for anew: numbers change in place, rows do not jump. */
-export function ordered(rows: readonly Quote[], key: keyof Quote, order: "asc" | "desc"): string[] {
+/** The order of Symbols by a key, kept until it is asked for anew: numbers change in place, rows do not jump. */
+export function ordered(quotes: Iterable<Quote>, key: SortKey, order: "asc" | "desc"): string[] {
   const sign = order === "asc" ? 1 : -1;
   const compare = (a: Quote, b: Quote): number => {
     const [left, right] = [a[key], b[key]];
     if (left === right) return a.symbol < b.symbol ? -1 : 1;
-    if (left === null || left === undefined) return 1;
-    if (right === null || right === undefined) return -1;
+    if (left === null) return 1; // what has no number stands last either way
+    if (right === null) return -1;
     return left < right ? -sign : sign;
   };
-  return [...rows].sort(compare).map((row) => row.symbol);
+  return [...quotes].sort(compare).map((quote) => quote.symbol);
 }

@@ -4,8 +4,9 @@ import { settings } from "./settings.svelte";
 import { MARKET_WORDS } from "./words-market";
 import { SHELL_WORDS } from "./words-shell";
 import { TOOL_WORDS } from "./words-tools";
+import { VIEW_WORDS } from "./words-views";
 
-export const WORDS = { ...SHELL_WORDS, ...MARKET_WORDS, ...TOOL_WORDS } as const;
+export const WORDS = { ...SHELL_WORDS, ...MARKET_WORDS, ...TOOL_WORDS, ...VIEW_WORDS } as const;
 
 export type Word = keyof typeof WORDS;
 
