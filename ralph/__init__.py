@@ -19,6 +19,7 @@ live         the pump from a feed to the stream, recordings, and stored days pla
 jobs         the kinds of long work, what runs by itself, and the worker that does what the ledger in Postgres holds
 backup       sealed copies of the database and its log, and the way back
 api          HTTP handlers, one file a resource
+web          the dashboard (TypeScript, Svelte), built by `ops/dashboard.py` when Ralph is installed
 app          puts the parts together and runs them
 cli          the command `ralph`
 """

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 from hypothesis import settings
+from serving import Server, serving
 
 from ralph.embedded.home import UNPRIVILEGED_ROOT, Home
 from ralph.embedded.servers import EmbeddedServers
@@ -152,3 +153,13 @@ def shared_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data: {folder} is missing (set RALPH_SHARED_DIR)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the simulated market with the Signals of its newest Session, for all tests of the dashboard: they
+    may save and import, but leave the bars of its workspace `demo` as they are."""
+    with serving(tmp_path_factory.mktemp("simulated") / "home") as server:
+        with server.client() as client:
+            client.post("/api/v1/signals/run", json={}).raise_for_status()
+        yield server
