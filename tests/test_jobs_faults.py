@@ -35,6 +35,7 @@ TESTS = Path(__file__).parent
 STEPS_EACH = 6
 _EFFECTS = "SELECT job_id, array_agg(step ORDER BY step) AS steps FROM effects GROUP BY job_id"
 _STATES = "SELECT state, count(*) FROM jobs GROUP BY state"
+_WRONG = "SELECT kind, error ->> 'message' AS why, count(*) FROM jobs WHERE state <> 'succeeded' GROUP BY 1, 2"
 _OPEN = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
 
 
@@ -79,7 +80,8 @@ async def test_a_worker_killed_at_any_moment_costs_nothing(
         # Kills by nature come to more than five attempts of one job; that limit has a test of its own.
         await connection.execute("UPDATE jobs SET handovers = attempt WHERE state IN ('queued', 'running')")
     with worker_process(tmp_path, database_url, redis_url):
-        await drain(connection)
+        await drain(connection, 30 + 3 * kills)  # each of a third of them begins a process
+    assert await connection.fetch(_WRONG) == []
     assert dict(await connection.fetch(_STATES)) == {"succeeded": 3 * kills}
     effects = dict(await connection.fetch(_EFFECTS))
     assert len(effects) == 3 * kills

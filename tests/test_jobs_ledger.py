@@ -109,10 +109,11 @@ async def test_a_lost_job_is_dead_in_the_end_and_can_be_tried_again(connection: 
 
 
 async def test_pages_go_back(connection: asyncpg.Connection) -> None:
-    ids = [await enqueue(connection, NOTHING, WordArgs()) for _ in range(5)]
+    """From the newest on, in the order of numbers: 10 is newer than 9."""
+    ids = [await enqueue(connection, NOTHING, WordArgs()) for _ in range(12)]
     page = await list_jobs(connection, limit=3)
-    assert [job.id for job in page] == ids[:1:-1]
-    assert [job.id for job in await list_jobs(connection, before=page[-1].id)] == ids[1::-1]
+    assert [job.id for job in page] == ids[:-4:-1]
+    assert [job.id for job in await list_jobs(connection, before=page[-1].id)] == ids[-4::-1]
     with pytest.raises(BadParameter, match="cursor"):
         await list_jobs(connection, before="x")
 

@@ -136,6 +136,10 @@ def test_runs_are_kept_and_who_matched_is_written_once(client: httpx.Client) -> 
     page = client.get(f"{where}/runs", params={"limit": 1}).json()
     assert client.get(f"{where}/runs", params={"cursor": page["next"]}).json()["runs"] == runs[1:]
     assert client.get(f"{where}/runs", params={"cursor": "x"}).json()["field"] == "cursor"
+    for _ in range(10):
+        client.post(f"{where}/run", json={"limit": 1})
+    numbers = [int(each["id"]) for each in client.get(f"{where}/runs").json()["runs"]]
+    assert numbers == sorted(numbers, reverse=True)
 
 
 def test_history_is_filled_once_and_told_by_screen_and_by_symbol(client: httpx.Client) -> None:

@@ -134,7 +134,7 @@ _LIST = f"""
        AND ($2::text IS NULL OR kind = $2)
        AND ($3::text IS NULL OR queue = $3)
        AND ($4::bigint IS NULL OR id < $4)
-  ORDER BY id DESC
+  ORDER BY jobs.id DESC
      LIMIT $5
 """
 

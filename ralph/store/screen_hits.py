@@ -107,7 +107,7 @@ _RUNS = """
            matches AS total_matches, timing_ms, wrote_hits, ran_at
       FROM screen_runs
      WHERE screen_id = $1 AND ($2::bigint IS NULL OR id < $2)
-  ORDER BY id DESC
+  ORDER BY screen_runs.id DESC
      LIMIT $3
 """
 
