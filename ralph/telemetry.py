@@ -61,6 +61,31 @@ class Metrics:
         self.panel_symbols = Gauge(
             "ralph_panel_symbols", "Symbols of the panel in memory", ["workspace"], registry=self.registry
         )
+        self._measure_live()
+        self.ws_connections = Gauge("ralph_ws_connections", "Live connections that are open", registry=self.registry)
+        self.ws_closed = Counter(
+            "ralph_ws_closed", "Live connections that ended, by close code", ["code"], registry=self.registry
+        )
+        self.ws_messages = Counter("ralph_ws_messages", "Messages of frames sent to clients", registry=self.registry)
+        self.ws_bytes = Counter("ralph_ws_bytes", "Bytes of such messages", registry=self.registry)
+        self.embedded_restarts = Gauge(
+            "ralph_embedded_restarts", "Times an embedded server was restarted", ["server"], registry=self.registry
+        )
+
+        self.jobs = Counter("ralph_jobs", "Attempts at jobs by outcome", ["name", "outcome"], registry=self.registry)
+        self.jobs_waiting = Gauge("ralph_jobs_waiting", "Jobs that wait in the ledger", registry=self.registry)
+        self.jobs_running = Gauge("ralph_jobs_running", "Jobs at work, of all workers", registry=self.registry)
+        self.job_oldest_s = Gauge(
+            "ralph_job_oldest_queued_seconds", "How long the oldest job waits that could run", registry=self.registry
+        )
+        self.worker_heartbeat = Gauge(
+            "ralph_worker_heartbeat_timestamp_seconds",
+            "When the worker last reached the ledger",
+            registry=self.registry,
+        )
+
+    def _measure_live(self) -> None:
+        """Of feeds, the tape and the recorder."""
         self.feed_ticks = Counter("ralph_feed_ticks", "Prints that feeds brought", registry=self.registry)
         self.feed_left_out = Counter(
             "ralph_feed_left_out", "Prints seen before, or too late for their bar", ["reason"], registry=self.registry
@@ -91,27 +116,6 @@ class Metrics:
         )
         self.recorder_spooled_bytes = Gauge(
             "ralph_recorder_spooled_bytes", "Pieces of recordings that wait on disk", registry=self.registry
-        )
-        self.ws_connections = Gauge("ralph_ws_connections", "Live connections that are open", registry=self.registry)
-        self.ws_closed = Counter(
-            "ralph_ws_closed", "Live connections that ended, by close code", ["code"], registry=self.registry
-        )
-        self.ws_messages = Counter("ralph_ws_messages", "Messages of frames sent to clients", registry=self.registry)
-        self.ws_bytes = Counter("ralph_ws_bytes", "Bytes of such messages", registry=self.registry)
-        self.embedded_restarts = Gauge(
-            "ralph_embedded_restarts", "Times an embedded server was restarted", ["server"], registry=self.registry
-        )
-
-        self.jobs = Counter("ralph_jobs", "Attempts at jobs by outcome", ["name", "outcome"], registry=self.registry)
-        self.jobs_waiting = Gauge("ralph_jobs_waiting", "Jobs that wait in the ledger", registry=self.registry)
-        self.jobs_running = Gauge("ralph_jobs_running", "Jobs at work, of all workers", registry=self.registry)
-        self.job_oldest_s = Gauge(
-            "ralph_job_oldest_queued_seconds", "How long the oldest job waits that could run", registry=self.registry
-        )
-        self.worker_heartbeat = Gauge(
-            "ralph_worker_heartbeat_timestamp_seconds",
-            "When the worker last reached the ledger",
-            registry=self.registry,
         )
 
     def exposition(self) -> bytes:
