@@ -181,6 +181,7 @@ class LiveMarket:
     async def _play(self, panel: Panel, playable: Playable) -> None:
         """A Session from its opening to its close."""
         around, frame = self._around, playable.frame
+        self._clock.trust()  # that it was set is told until the next Session begins
         tape = Tape(frame)
         signals = await self._open_signals(panel)
         tape.triggers = Triggers(signals, tape.board, playable.last_close, around.config.signals.costs)
