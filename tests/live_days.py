@@ -18,7 +18,7 @@ FOLDED = ("open", "high", "low", "close", "volume", "value")
 
 
 @lru_cache
-def market_after(sessions: int, companies: int = 60, seed: int = 7) -> tuple[LiveMarket, LiveDay]:
+def market_after(sessions: int, companies: int = 24, seed: int = 7) -> tuple[LiveMarket, LiveDay]:
     """A market that has played so many Sessions and one more, and that one."""
     market = LiveMarket(seed, sessions, companies)
     return market, market.step(ON)

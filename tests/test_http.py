@@ -345,3 +345,28 @@ def test_an_export_that_cannot_be_made_names_the_field(
     answer = client.get(f"/api/v1/exports/{what}", params=params)
     assert answer.status_code in (status, 422, 400), answer.text
     assert answer.json()["field"] == field
+
+
+def test_the_live_market_plays_and_says_that_it_is_simulated(client: httpx.Client) -> None:
+    """The board of the demo's next Session, one quote, the feed, and what health and metrics say of them."""
+    for _ in range(1_200):
+        feed = client.get("/api/v1/feed").json()
+        if feed["ticks"] > 0:
+            break
+        time.sleep(0.05)
+    assert (feed["state"], feed["workspace"], feed["simulated"]) == ("playing", "demo", True)
+    response = client.get("/api/v1/board")
+    board = response.json()
+    assert response.headers["etag"]
+    assert (board["simulated"], board["session"]) == (True, feed["session"])
+    assert len(board["quotes"]) > 900
+    newest = client.get("/api/v1/symbols/S00001/bars", params={"limit": 1}).json()["bars"][-1]
+    assert board["session"] > newest["on"]
+    code = board["quotes"][0]["symbol"]
+    assert client.get(f"/api/v1/quotes/{code}").json()["quote"]["symbol"] == code
+    problem = client.get("/api/v1/quotes/ZZZ")
+    assert (problem.status_code, problem.json()["code"]) == (404, "UNKNOWN_SYMBOL")
+    parts = client.get("/health").json()["parts"]
+    assert parts["feed"]["ok"]
+    assert "simulated Session" in parts["feed"]["detail"]
+    assert "ralph_feed_ticks_total" in client.get("/metrics").text

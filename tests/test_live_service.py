@@ -112,7 +112,7 @@ async def scene(url: str, folder: Path, **live: Any) -> AsyncIterator[Scene]:
     async with connected(url) as database:
         async with database.acquire() as connection:
             if not await connection.fetchval("SELECT EXISTS (SELECT FROM bars_daily)"):
-                made = simulate_market(3, LAST, 30, 25)
+                made = simulate_market(3, LAST, 30, 8)
                 async with connection.transaction():
                     place = await lock_workspace(connection, "demo")
                     await ensure_symbols(connection, place.id, made.listings)

@@ -133,6 +133,8 @@ async def fill(connection: asyncpg.Connection) -> None:
         for day in (5, 25):
             at = datetime(month.year, month.month, day, 1, tzinfo=UTC)
             await connection.execute("INSERT INTO bars_minute VALUES (1, $1, 1, 1, 1, 1, 1, 1, 0, 1, true)", at)
+            await connection.execute("SELECT ensure_tick_partition($1::date)", at.date())
+            await connection.execute("INSERT INTO ticks VALUES (1, $1, 1, $1, 1, 1, 1)", at)
     for at in (datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)):
         run_id = await connection.fetchval(
             """
@@ -154,6 +156,7 @@ async def counts(connection: asyncpg.Connection) -> dict[str, int]:
     return {
         "bars_daily": await connection.fetchval("SELECT count(*) FROM bars_daily"),
         "bars_minute": await connection.fetchval("SELECT count(*) FROM bars_minute"),
+        "ticks": await connection.fetchval("SELECT count(*) FROM ticks"),
         "import_runs": await connection.fetchval("SELECT count(*) FROM import_runs"),
         "web_sessions": await connection.fetchval("SELECT count(*) FROM web_sessions"),
     }
@@ -166,6 +169,8 @@ async def test_a_plan_changes_nothing_and_a_removal_is_the_plan(connection: asyn
     assert await counts(connection) == before
     assert (plan["bars_daily"].before, plan["bars_daily"].rows) == (None, 0)
     assert (plan["bars_minute"].before, plan["bars_minute"].rows) == (TODAY - timedelta(days=730), 3)
+    assert plan["ticks"].before == TODAY - timedelta(days=30)
+    assert plan["ticks"].rows > 0
     assert (plan["import_runs"].rows, plan["web_sessions"].rows) == (1, 2)
     removed = await remove_expired(connection, RetentionConfig(), TODAY)
     assert {each.table: each for each in removed} == {name: each for name, each in plan.items() if name != "bars_daily"}

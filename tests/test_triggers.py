@@ -92,7 +92,7 @@ def lived(signal: Signal, prices: list[int], cuts: list[int]) -> list[SignalMove
 CLOSING_ONLY = {"time", "late", "anomaly", "untraded"}
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     prices=st.lists(st.integers(80, 125), min_size=1, max_size=25),
     cuts=st.lists(st.integers(1, 6), max_size=8),

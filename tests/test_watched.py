@@ -43,7 +43,7 @@ EXPRESSIONS = (
 @lru_cache
 def bars() -> BarColumns:
     """Of the simulated market, as they were traded."""
-    made = simulate_market(3, LAST, 70, 60)
+    made = simulate_market(3, LAST, 70, 30)
     raw = made.bars_raw
     return replace(raw, flags=raw.flags | np.uint8(RAW))
 
@@ -51,7 +51,7 @@ def bars() -> BarColumns:
 @lru_cache
 def market() -> Panel:
     """A Panel of them, with the splits of the market."""
-    made = simulate_market(3, LAST, 70, 60)
+    made = simulate_market(3, LAST, 70, 30)
     return build_panel(bars(), actions=simulated_actions(made.truth), workspace="demo", simulated=True)
 
 
@@ -66,7 +66,7 @@ def screens_watched() -> list[WatchedScreen]:
 
 
 def test_at_the_last_bar_a_watched_screen_is_the_screen_as_of_that_day() -> None:
-    """A day of ticks, looked at every 40 minutes and at its end; entering and leaving adds up to who is inside."""
+    """A day of ticks, looked at every 60 minutes and at its end; entering and leaving adds up to who is inside."""
     panel = market()
     playable = stored_day(panel, LAST, PUBLISHED)
     tape = Tape(playable.frame)
@@ -87,7 +87,7 @@ def test_at_the_last_bar_a_watched_screen_is_the_screen_as_of_that_day() -> None
     closed = 0
     for batch in batches_of(playable.day):
         closed += sum(isinstance(event, BarsClosed) for event in tape.advance(batch))
-        if closed >= 40:
+        if closed >= 60:
             look()
             closed = 0
     look()

@@ -12,7 +12,7 @@ from ralph.market.tick import Batch, IndexTicks, Notices
 from ralph.simulator.live import LiveDay
 from ralph.tape.minutes import LATENESS_NS, MINUTE_NS
 
-SLICE_S = 0.05  # a batch is so much of the wall clock
+SLICE_S = 0.025  # a batch is so much of the wall clock: what a print waits at most
 SPEED_MAX = 100_000.0
 
 

@@ -69,7 +69,9 @@ class LiveMeter:
     def looked(self, state: FeedState, left_out: tuple[int, int], stepped_s: float) -> None:
         """A second has passed. left_out: prints of this Session seen before, and too late."""
         for reason, before, now in zip(("duplicate", "late"), self._left_out, left_out, strict=True):
-            self._metrics.feed_left_out.labels(reason).inc(max(0, now - before if now >= before else now))
+            self._metrics.feed_left_out.labels(reason).inc(
+                now - before if now >= before else now
+            )  # each Session counts from 0
         self._left_out = left_out
         self._metrics.feed_lag_s.set(state.lag_ms / 1e3)
         self._metrics.feed_clock_step_s.set(stepped_s)

@@ -27,8 +27,6 @@ from ralph.tape.events import (
 )
 from ralph.tape.tape import Tape
 
-RUNNING_EVERY_NS = 1_000_000_000  # of the feed's clock: how often running bars are told
-
 
 class Hub(Protocol):
     """Where frames go: `publish` keeps the newest of a key, what is announced is never dropped."""
@@ -70,7 +68,6 @@ class Publisher:
         self._tape = tape
         self._token = token
         self._place = {code: at for at, code in enumerate(tape.frame.universe)}
-        self._told_at = 0
 
     def publish(self, event: Event) -> None:
         """The frames of an event."""
@@ -116,11 +113,7 @@ class Publisher:
             self._hub.publish(f"bar:{universe[symbol]}:1m", key, bar)
 
     def _running(self, quotes: Sequence[Quote]) -> None:
-        """Running bars of who is looked at, once a second."""
-        now = self._tape.board.now
-        if now - self._told_at < RUNNING_EVERY_NS:
-            return
-        self._told_at = now
+        """Running bars of who is looked at."""
         for quote in quotes:
             topic = f"bar:{quote.symbol}:1m"
             if self._hub.subscribers(topic):

@@ -175,12 +175,12 @@ class LiveMarket:
             playable = await asyncio.to_thread(stored_day, panel, newest, self._around.calendar)
         while self._around.markets.panel() is panel:
             await self._play(panel, playable)
-            self._state, self._detail = "waiting", "the Session is over; it begins again soon"
             await asyncio.sleep(PAUSE_S)
 
     async def _play(self, panel: Panel, playable: Playable) -> None:
         """A Session from its opening to its close."""
         around, frame = self._around, playable.frame
+        self._clock.trust()  # that it was set is told until the next Session begins
         tape = Tape(frame)
         signals = await self._open_signals(panel)
         tape.triggers = Triggers(signals, tape.board, playable.last_close, around.config.signals.costs)
@@ -194,7 +194,7 @@ class LiveMarket:
         older = await asyncio.to_thread(before, panel, frame.on)
         watch = ScreenWatch(older, tape, around.wanted, around.kernels, around.meter.watched)
         self._playing = _Playing(panel, tape, feed, SIMULATOR)
-        self._state = "playing"
+        self._state, self._last_at = "playing", self._clock.seconds()
         self._detail = f"the simulated Session of {frame.on} at {self._live.speed:g} times the clock"
         is_whole = False
         try:
@@ -202,6 +202,7 @@ class LiveMarket:
             await watch.done()
             is_whole = True
         finally:
+            self._state, self._detail = "waiting", "the Session is over; it begins again soon"
             watch.leave()
             if recorder is not None:
                 recorder.end(is_whole=is_whole)
