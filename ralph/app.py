@@ -31,6 +31,7 @@ from ralph.jobs.demo import fill_demo
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
 from ralph.jobs.signalling import Signalling
+from ralph.jobs.telling import Telling
 from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
 from ralph.market.panel import Panel
@@ -232,6 +233,7 @@ class Application:
         await self._station.begin(self._markets.panel().workspace, self._config.redis_url)
         self._spawn(self._station.run(), http)
         self._spawn(self._live.count(), http)
+        self._spawn(Telling(self._database, self._station.hub).run(), http)
         self._spawn(self._probe(), http)
         if self._config.jobs.embedded:
             watcher = MeteredWatcher(self._metrics, lambda detail: self._note("jobs", detail))

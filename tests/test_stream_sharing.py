@@ -12,11 +12,16 @@ from live_server import MemoryJournal
 from redis.asyncio import Redis
 
 from ralph.config import StreamConfig
+from ralph.jobs.kind import enqueue
+from ralph.jobs.kinds import KINDS
+from ralph.jobs.telling import Telling
 from ralph.store.announcements import Announcements
 from ralph.store.database import Database
 from ralph.store.leadership import Leadership
+from ralph.store.ledger import cancel_job
 from ralph.stream.hub import Hub
 from ralph.stream.relay import ANNOUNCED, LOG, NEWEST, STATE, Relay
+from ralph.stream.rounds import Rounds
 from ralph.stream.station import Station
 from ralph.stream.topic import Announced
 
@@ -292,3 +297,45 @@ async def test_the_journal_catches_up_after_the_database_was_away() -> None:
         ("scans", 1, "5"),
     ]
     assert station.scribe.unwritten == 0
+
+
+async def test_who_follows_a_job_is_told_of_it(database_url: str) -> None:
+    """From how it stands to its end; a job that is not there is nothing to tell of."""
+    database = Database()
+    await database.connect(database_url)
+    hub = Hub()
+    told: list[bytes] = []
+    rounds = Rounds(hub, slow_s=5.0)
+    task = asyncio.ensure_future(Telling(database, hub, look_s=0.02).run())
+    async with database.acquire() as connection:
+        job_id = await enqueue(connection, KINDS["quality"], KINDS["quality"].parse(b"{}"))
+        mailbox = rounds.join(Slip(told))
+        for topic in (f"jobs:{job_id}", "jobs:999999"):
+            hub.subscribe(mailbox, topic)
+        await until(lambda: bool(hub.changed()))
+        rounds.call(mailbox)
+        await rounds.round()
+        await cancel_job(connection, job_id)
+        await until(lambda: bool(hub.changed()))
+        rounds.call(mailbox)
+        await rounds.round()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await database.close()
+    assert [(b'"queued"' in text, b'"cancelled"' in text) for text in told] == [(True, False), (False, True)]
+
+
+class Slip:
+    """A socket that keeps what is written."""
+
+    def __init__(self, told: list[bytes]) -> None:
+        self.is_ready = True
+        self.is_open = True
+        self.on_ready: Callable[[], None] | None = None
+        self._told = told
+
+    def write(self, wire: bytes) -> None:
+        self._told.append(wire)
+
+    def hang_up(self, code: int, reason: str) -> None:
+        raise AssertionError(reason)
