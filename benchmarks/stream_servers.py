@@ -223,7 +223,7 @@ async def _do(server: Any, order: dict[str, Any]) -> dict[str, Any]:
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     station = getattr(server, "station", None)
     blocked = station.rounds.blocked if station is not None else 0
-    return {"cpu_s": cpu, "wall_s": wall, "memory": _memory(), "blocked": blocked}
+    return {"cpu_s": cpu, "wall_s": wall, "total_cpu_s": time.process_time(), "memory": _memory(), "blocked": blocked}
 
 
 async def main(kind: str) -> None:

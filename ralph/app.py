@@ -36,6 +36,7 @@ from ralph.jobs.scanning import Scanning
 from ralph.jobs.scheduler import Scheduler
 from ralph.jobs.screening import Screening
 from ralph.jobs.signalling import Signalling
+from ralph.jobs.telling import Telling
 from ralph.jobs.warming import Warming
 from ralph.jobs.watching import MeteredWatcher
 from ralph.jobs.worker import Means, Worker
@@ -221,6 +222,7 @@ class Application:
         self._spawn(self._live.count(), http)
         self._spawn(Probes(self._probed()).run(), http)
         self._spawn(self._job_news.run(), http)
+        self._spawn(Telling(self._job_news, self._station.hub).run(), http)
         self._spawn(Warming(self._database, self._markets, self._scanning).follow(), http)
         if self._config.jobs.embedded:
             means = Means(

@@ -80,6 +80,10 @@ class Hub:
         found = self._newest.get(topic) or self._announced.get(topic)
         return len(found.readers) if found is not None else 0
 
+    def followed(self, prefix: str) -> list[str]:
+        """The published topics of a family that anybody reads."""
+        return [name for name, topic in self._newest.items() if topic.readers and name.startswith(prefix)]
+
     # What is behind it.
 
     def divert(self, outlet: Outlet | None) -> None:
@@ -217,5 +221,5 @@ class Hub:
         del topic.readers[mailbox]
         del mailbox.places[topic]
         mailbox.news.pop(topic, None)
-        if not topic.readers and isinstance(topic, Newest) and topic.name.startswith(QUOTES):
-            del self._newest[topic.name]
+        if not topic.readers and isinstance(topic, Newest) and (topic.name.startswith(QUOTES) or not topic.rows()):
+            del self._newest[topic.name]  # kept elsewhere, or asked for in vain

@@ -144,6 +144,7 @@ class Relay:
         """Give the hub what the leader publishes, for ever, except while this process leads."""
         is_away = False
         while True:
+            _heed_cancellation()
             self._rests.set()
             await self._may_follow.wait()
             self._rests.clear()
@@ -151,7 +152,7 @@ class Relay:
                 await self._join()
                 is_away = False
                 while self._may_follow.is_set() and await self._read():
-                    pass
+                    _heed_cancellation()
             except _AWAY as error:
                 if not is_away:
                     _log.warning("the stream of the leader cannot be read: %s", error or "no answer in time")
@@ -267,6 +268,7 @@ class Relay:
         """Send batches until a later leader has taken over."""
         away_until = 0.0
         while True:
+            _heed_cancellation()
             await asyncio.sleep(BATCH_S)
             batch = self._gather()
             if not (batch.rows or batch.announced):
@@ -307,6 +309,13 @@ class Relay:
         head = (self._term, BATCHES_MAX, _encode(batch), len(batch.rows), batch.number, ANNOUNCED_MAX)
         keys = (LOG, NEWEST, ANNOUNCED, STATE)
         return bool(await self._append(keys=keys, args=[*head, *fields, *announced]))
+
+
+def _heed_cancellation() -> None:
+    """A cancellation that meets a timeout inside redis-py can be lost there; the task still knows that it was asked."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _either(*tasks: asyncio.Future[None]) -> None:
