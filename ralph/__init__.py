@@ -12,7 +12,7 @@ brokers      where bars come from, for now files; and the writing of files
 store        Postgres: migrations, bars, import runs, exports, the Panel's cache
 embedded     Postgres and Redis for a local start
 simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
-telemetry    logs and metrics
+telemetry    logs, metrics and traces; the kernel thread
 jobs         the kinds of long work, and the worker that does what the ledger in Postgres holds
 api          HTTP handlers, one file a resource
 app          puts the parts together and runs them
