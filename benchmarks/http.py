@@ -51,7 +51,7 @@ async def measure() -> list[Goal]:
             speed_of_screens(client)
             code = client.get("/api/v1/symbols?limit=1").json()["symbols"][0]["symbol"]
             latency = latency_goal(ours, list(SCREENS))
-            with _serving(folder, servers, PORT + 1, RALPH_TELEMETRY__ENABLED="false") as (other, silent):
+            with _serving(folder, servers, PORT + 30, RALPH_TELEMETRY__ENABLED="false") as (other, silent):
                 _wait(other, "/health/ready")
                 costs = cost_goals(ours, silent, code)
     return [

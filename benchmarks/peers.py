@@ -10,15 +10,26 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from ralph.api.bars import ChartBar
-
 ROWS = 200
 SMALL = {"workspace": "main", "simulated": False, "as_of": "2026-05-29", "gate": "open", "score": 71.5}
 
 
-def rows() -> list[ChartBar]:
+class Row(msgspec.Struct, frozen=True):
+    """A bar as the API shows it."""
+
+    on: date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    value: float
+    flags: list[str]
+
+
+def rows() -> list[Row]:
     """The bars of one answer."""
-    return [ChartBar(date(2026, 1, n % 28 + 1), 100.0 + n, 110.5 + n, 90.25, 105.0, 1e6, 1e8, []) for n in range(ROWS)]
+    return [Row(date(2026, 1, n % 28 + 1), 100.0 + n, 110.5 + n, 90.25, 105.0, 1e6, 1e8, []) for n in range(ROWS)]
 
 
 def _asgi(made: Callable[[], bytes]) -> Any:
@@ -35,15 +46,15 @@ def _fastapi() -> Any:
     from fastapi import FastAPI
     from pydantic import create_model
 
-    fields: Any = {name: (Any if name == "flags" else float, ...) for name in ChartBar.__struct_fields__}
-    fields |= {"on": (str, ...), "flags": (list[str], []), "at": (str | None, None), "partial": (bool, False)}
+    fields: Any = dict.fromkeys(Row.__struct_fields__, (float, ...)) | {"on": (date, ...), "flags": (list[str], ...)}
     bar = create_model("Bar", **fields)
     body = create_model("Body", bars=(list[bar], ...))  # type: ignore[valid-type]
+    own = [msgspec.structs.asdict(row) for row in rows()]
     app = FastAPI()
 
     @app.get("/", response_model=body)
     async def list_bars() -> Any:
-        return {"bars": [msgspec.to_builtins(row) for row in rows()]}
+        return {"bars": own}
 
     return app
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import statistics
 import subprocess
@@ -81,7 +80,7 @@ def latency_goal(ours: Server, screens: list[str]) -> Goal:
 @contextlib.contextmanager
 def _peer(name: str, number: int) -> Iterator[Server]:
     port = PEER_PORT + number
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.peers", name, str(port)], env={**os.environ})
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.peers", name, str(port)], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:

@@ -14,7 +14,7 @@ store        Postgres: migrations, bars, import runs, exports, the Panel's cache
 stream       topics, mailboxes and the hub: what browsers are told as it happens
 embedded     Postgres and Redis for a local start
 simulator    a deterministic exchange of invented companies: bars, flows, indices, and the truth about them
-telemetry    logs and metrics
+telemetry    logs, metrics and traces; the kernel thread
 live         the pump from a feed to the stream, recordings, and stored days played again
 jobs         the kinds of long work, what runs by itself, and the worker that does what the ledger in Postgres holds
 backup       sealed copies of the database and its log, and the way back

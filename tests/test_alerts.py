@@ -133,3 +133,29 @@ def test_what_follows_from_another_alert_is_not_told(notified: tuple[str, Told])
     wait_until(lambda: told.count("critical", "ServiceDown") == told.count("dead-man", "Watchdog") == 1)
     wait_until(lambda: inhibited() == {"HighLatency", "WorkerDown"})
     assert not told.count("critical", "WorkerDown")
+
+
+def test_the_files_of_the_stack_agree() -> None:
+    """Those that could not be run: every name one file uses is one that another, or itself, defines."""
+    collector = read_yaml(STACK / "collector" / "collector.yml")
+    for pipeline in collector["service"]["pipelines"].values():
+        for kind in ("receivers", "processors", "exporters"):
+            assert set(pipeline[kind]) <= set(collector[kind])
+    tempo, loki = read_yaml(STACK / "tempo" / "tempo.yml"), read_yaml(STACK / "loki" / "loki.yml")
+    grpc = tempo["distributor"]["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"]
+    assert collector["exporters"]["otlp/tempo"]["endpoint"].split(":")[1] == grpc.split(":")[1]
+    assert (
+        collector["exporters"]["otlphttp/loki"]["endpoint"] == f"http://loki:{loki['server']['http_listen_port']}/otlp"
+    )
+    provisioned = STACK / "grafana" / "provisioning"
+    sources = {each["uid"]: each for each in read_yaml(provisioned / "datasources" / "datasources.yml")["datasources"]}
+    assert set(sources) == {"prometheus", "loki", "tempo"}
+    assert sources["tempo"]["url"].endswith(str(tempo["server"]["http_listen_port"]))
+    assert sources["loki"]["url"].endswith(str(loki["server"]["http_listen_port"]))
+    linked = re.findall(r"datasourceUid: (\w+)", (provisioned / "datasources" / "datasources.yml").read_text())
+    assert set(linked) <= set(sources)
+    scraped = {each["job_name"]: each for each in read_yaml(STACK / "prometheus" / "prometheus.yml")["scrape_configs"]}
+    assert scraped["collector"]["static_configs"][0]["targets"][0].endswith(
+        str(collector["service"]["telemetry"]["metrics"]["readers"][0]["pull"]["exporter"]["prometheus"]["port"])
+    )
+    assert {"ralph", "ralph-worker", "node", "postgres", "redis", "containers"} <= set(scraped)

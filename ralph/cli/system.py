@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import socket
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -24,6 +27,7 @@ from ralph.market.calendar import PUBLISHED
 from ralph.store.migrate import MigrationStatus, status
 from ralph.store.storage import bar_storage
 
+ANSWER_S = 3.0
 SMALL_STACK = 1 << 20  # decoding deep JSON on a thread with a small stack can end the process
 
 
@@ -61,6 +65,8 @@ def _checks(config: Config) -> Iterator[Check]:
     yield _check_home(home)
     yield _check_disk(config.home)
     yield _check_server(config, home)
+    yield from _check_parts(home)
+    yield from _check_collector(config)
     yield _check_embedded(config, home)
     yield _check_database(config, home)
     yield _check_calendar(home)
@@ -110,6 +116,41 @@ def _check_server(config: Config, home: Home) -> Check:
     return Check(
         "server", not taken, seen, f"choose another port with --port; {config.port} is taken" if taken else None
     )
+
+
+def _check_parts(home: Home) -> Iterator[Check]:
+    """What the running server says of its parts: one line when all are well, else one for each that is not."""
+    holder = home.holder()
+    if holder is None or holder.url is None:
+        return
+    try:
+        with urllib.request.urlopen(f"{holder.url}/health", timeout=ANSWER_S) as answer:  # noqa: S310  # our own server
+            report = json.load(answer)
+    except (OSError, ValueError) as error:
+        mend = "see its log; stop it (Ctrl-C, or kill) and start it again"
+        yield Check("health", False, f"{holder.url} does not answer: {error}", mend)
+        return
+    unwell = {name: part for name, part in report["parts"].items() if not part["ok"]}
+    for name, part in unwell.items():
+        page = "ops/runbook/alerts.md says what to do"
+        yield Check(f"health: {name}", False, part["detail"], page)
+    if not unwell:
+        yield Check("health", True, f"{report['status']}, {len(report['parts'])} parts are well")
+
+
+def _check_collector(config: Config) -> Iterator[Check]:
+    """Whether the collector of traces and metrics listens, where there is one."""
+    endpoint = config.telemetry.otlp_endpoint
+    if endpoint is None or not config.telemetry.enabled:
+        return
+    where = urlsplit(endpoint)
+    port = where.port or (443 if where.scheme == "https" else 80)
+    try:
+        with socket.create_connection((where.hostname or "", port), ANSWER_S):
+            yield Check("collector", True, f"{where.hostname}:{port} listens")
+    except OSError as error:
+        mend = "start it, or change RALPH_TELEMETRY__OTLP_ENDPOINT; Ralph itself does not suffer"
+        yield Check("collector", False, f"{where.hostname}:{port}: {error}", mend)
 
 
 def _check_embedded(config: Config, home: Home) -> Check:
