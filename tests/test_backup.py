@@ -182,8 +182,8 @@ def drilled(home_path: Path, tmp_path: Path, rows: int, load_s: float) -> Drill:
 def test_a_destroyed_database_comes_back(home_path: Path, tmp_path: Path) -> None:
     """To the latest and to a moment, with equal counts and checksums; Ralph starts on it; damage is named."""
     drill = drilled(home_path, tmp_path, rows=20_000, load_s=1.0)
-    with serving(home_path, "--no-demo") as server:
-        assert server.client().get("/health/ready").status_code == 200
+    with serving(home_path, "--no-demo") as server, server.client() as client:
+        assert client.get("/health/ready").json()["parts"]["database"]["ok"]
     check_refusals(drill, home_path.with_name("refused"))
 
 

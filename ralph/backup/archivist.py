@@ -19,6 +19,7 @@ from ralph.backup.taking import Place, may_copy, take
 from ralph.backup.vault import open_vault
 from ralph.config import BackupConfig
 from ralph.errors import Misconfigured, RalphError
+from ralph.store.database import LOST
 
 _log = logging.getLogger("ralph.backup")
 
@@ -80,27 +81,21 @@ class Archivist:
         self._home = home
         self._tell = tell
         self._failure: str | None = None
+        self._reserved = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. Failures are logged, told and tried again; Misconfigured at the start is raised."""
+        """Until cancelled. Failures are logged, told and tried again; Misconfigured where there is no place."""
         place = await asyncio.to_thread(place_of, self._config, self._home)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look(place))
-            if not self._config.take:
-                return
-            if await self._ships_log():
+            if self._config.take:
                 spool, log = self._home / "wal", self._home / "log" / "wal.log"
                 group.create_task(self._ship(Shipping(self._url, place, spool, log)))
-            group.create_task(self._take(place))
+                group.create_task(self._take(place))
 
     async def _ships_log(self) -> bool:
         """Whether this server's log can be shipped; from then on it is kept for that."""
-        try:
-            connection = await asyncpg.connect(self._url, timeout=10)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise Misconfigured(
-                f"the database to be backed up cannot be reached: {error}", field="backup.to"
-            ) from error
+        connection = await asyncpg.connect(self._url, timeout=10)
         try:
             if is_able := await may_copy(connection):
                 await reserve_log(connection)
@@ -111,17 +106,22 @@ class Archivist:
     async def _ship(self, shipping: Shipping) -> None:
         while True:
             try:
+                is_able = await self._ships_log()
+                self._reserved.set()
+                if not is_able:
+                    return
                 await shipping.start()
                 while True:
                     await shipping.ship()
                     await asyncio.sleep(self._config.log_s)
-            except RalphError as error:
+            except (RalphError, *LOST) as error:
                 self._note("the log is not shipped", error)
             finally:
                 await shipping.stop()
             await asyncio.sleep(min(RETRY_S, self._config.log_s))
 
     async def _take(self, place: Place) -> None:
+        await self._reserved.wait()  # a backup taken before its log is kept would have a hole behind it
         while True:
             try:
                 ids = await asyncio.to_thread(backup_ids, place.vault)
@@ -131,7 +131,7 @@ class Archivist:
                     self._failure = None
                     _log.info("backup %s taken, %d bytes", manifest.id, manifest.sealed_bytes)
                     continue
-            except (RalphError, asyncpg.PostgresError) as error:
+            except (RalphError, *LOST) as error:
                 self._note("no backup was taken", error)
                 wait_s = RETRY_S
             await asyncio.sleep(wait_s)
