@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from serving import ralph, serving
 
-from ralph.backup.archivist import Archivist, Standing
+from ralph.backup.archivist import Archivist, Standing, place_of
 from ralph.backup.keeping import id_of
 from ralph.backup.manifest import backup_ids
 from ralph.backup.restoring import Restored, choose, restore_home
@@ -76,6 +77,8 @@ class Drill:
                 await migrate(connection)
                 await connection.execute(_MAKE.format(rows=rows))
                 (self.path / "calendar.toml").write_text("closed = [2027-08-17]\n")
+                next_vault = self.vault.with_name("next")
+                (self.path / "ralph.toml").write_text(f'[backup]\nto = "{next_vault}"\nlog_s = 0.5\n')
                 await shipping.start()
                 async with self.written(connection, rows + 1):
                     await take(servers.database_url, self.place, self.path)
@@ -185,7 +188,33 @@ def test_a_destroyed_database_comes_back(home_path: Path, tmp_path: Path) -> Non
     drill = drilled(home_path, tmp_path, rows=20_000, load_s=1.0)
     with serving(home_path, "--no-demo") as server, server.client() as client:
         assert client.get("/health/ready").json()["parts"]["database"]["ok"]
+        wait_for_backup(client)
     check_refusals(drill, home_path.with_name("refused"))
+
+
+def wait_for_backup(client: httpx.Client) -> None:
+    """The restored Ralph goes on taking backups, as its settings say, and tells how old they are."""
+    for _ in range(600):
+        part = client.get("/health").json()["parts"]["backup"]
+        if part["ok"] and "the log reaches to" in part["detail"]:
+            break
+        time.sleep(0.1)
+    assert "the newest of 1 backups" in part["detail"], part
+    metrics = client.get("/metrics").text
+    assert 'ralph_backup_timestamp_seconds{to="folder"}' in metrics
+    assert 'ralph_backup_log_timestamp_seconds{to="folder"}' in metrics
+
+
+def test_another_key_is_not_made_for_backups_that_are_there(tmp_path: Path) -> None:
+    """Backups of two keys in one place would be restored by nobody."""
+    config = BackupConfig(to=str(tmp_path / "vault"))
+    place_of(config, tmp_path)
+    (tmp_path / "vault" / "backups" / "20260101T000000Z").mkdir(parents=True)
+    (tmp_path / "vault" / "backups" / "20260101T000000Z" / "manifest.json").write_text("{}")
+    place_of(config, tmp_path)
+    (tmp_path / "backup.key").unlink()
+    with pytest.raises(Misconfigured, match="holds backups already"):
+        place_of(config, tmp_path)
 
 
 @pytest.mark.long

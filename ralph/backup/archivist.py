@@ -50,8 +50,14 @@ def place_of(config: BackupConfig, home: Path, to: str | None = None, *, making:
             accepted="a folder, or s3://bucket/prefix",
         )
     path = config.key_file or home / "backup.key"
+    vault = open_vault(where)
+    if making and not path.exists() and backup_ids(vault):
+        raise Misconfigured(
+            f"{where} holds backups already, and their key is not at {path}; bring it there, or name another place",
+            field="backup.key_file",
+        )
     key = BackupKey.load_or_make(path) if making else BackupKey.load(path)
-    return Place(open_vault(where), key, config.daily, config.weekly, config.programs)
+    return Place(vault, key, config.daily, config.weekly, config.programs)
 
 
 def standing(place: Place, config: BackupConfig, now: datetime, failure: str | None = None) -> Standing:
@@ -84,14 +90,23 @@ class Archivist:
         self._reserved = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. Failures are logged, told and tried again; Misconfigured where there is no place."""
-        place = await asyncio.to_thread(place_of, self._config, self._home)
+        """Until cancelled. Whatever fails is logged, told and tried again: a Ralph without backups still serves."""
+        place = await self._find_place()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look(place))
             if self._config.take:
                 spool, log = self._home / "wal", self._home / "log" / "wal.log"
                 group.create_task(self._ship(Shipping(self._url, place, spool, log)))
                 group.create_task(self._take(place))
+
+    async def _find_place(self) -> Place:
+        while True:
+            try:
+                return await asyncio.to_thread(place_of, self._config, self._home)
+            except RalphError as error:
+                self._note("backups have no place", error)
+                self._tell(Standing(None, None, ok=False, detail=error.message))
+                await asyncio.sleep(RETRY_S)
 
     async def _ships_log(self) -> bool:
         """Whether this server's log can be shipped; from then on it is kept for that."""
