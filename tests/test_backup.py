@@ -26,6 +26,7 @@ from ralph.backup.keeping import id_of
 from ralph.backup.manifest import backup_ids
 from ralph.backup.restoring import Restored, choose, restore_home
 from ralph.backup.sealing import BackupKey
+from ralph.backup.segments import segment_name
 from ralph.backup.shipping import Shipping, read_reach
 from ralph.backup.taking import Place, prune, take
 from ralph.backup.vault import Folder
@@ -272,6 +273,24 @@ async def test_two_databases_do_not_share_one_place(running_url: str, tmp_path: 
         await shipping.stop()
         await connection.execute("SELECT pg_drop_replication_slot('ralph_backup')")
         await connection.close()
+
+
+def test_a_segment_completed_while_it_is_sent_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A begun segment that gets its final name between being seen and being read is in the same round, whole."""
+    place = Place(Folder(tmp_path / "vault"), KEY)
+    shipping = Shipping("postgresql://ralph@/ralph", place, tmp_path, tmp_path / "wal.log")
+    begun = tmp_path / f"{segment_name(1, 3, 1 << 24)}.partial"
+    begun.write_bytes(b"log")
+    read = Path.read_bytes
+
+    def renamed(path: Path) -> bytes:
+        if path.suffix == ".partial":
+            path.rename(path.with_suffix(""))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", renamed)
+    shipping._send_all(1 << 24)
+    assert place.vault.names("wal/") == [f"wal/{begun.stem}.sealed"]
 
 
 async def test_an_archivist_tells_how_old_backups_are(running_url: str, tmp_path: Path) -> None:
