@@ -169,6 +169,19 @@ def test_places_that_are_none_are_refused() -> None:
             open_vault(place)
 
 
+def test_a_bucket_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keys from variables or files; none of them is told."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID_FILE", "AWS_SECRET_ACCESS_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Misconfigured, match="AWS_ACCESS_KEY_ID or AWS_ACCESS_KEY_ID_FILE"):
+        open_vault("s3://bucket/prefix")
+    (tmp_path / "key").write_text("id\n")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY_FILE", str(tmp_path / "missing"))
+    with pytest.raises(Misconfigured, match="missing cannot be read"):
+        open_vault("s3://bucket/prefix")
+
+
 @given(st.lists(st.integers(0, 400 * 86_400), min_size=1, max_size=80), st.integers(1, 40), st.integers(0, 20))
 def test_daily_and_weekly_backups_stay(seconds: list[int], days: int, weeks: int) -> None:
     """The newest always; the newest of each of the last days and weeks; of older ones none."""

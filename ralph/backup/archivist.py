@@ -19,6 +19,7 @@ from ralph.backup.taking import Place, may_copy, take
 from ralph.backup.vault import open_vault
 from ralph.config import BackupConfig
 from ralph.errors import Misconfigured, RalphError
+from ralph.store.database import LOST
 
 _log = logging.getLogger("ralph.backup")
 
@@ -49,8 +50,14 @@ def place_of(config: BackupConfig, home: Path, to: str | None = None, *, making:
             accepted="a folder, or s3://bucket/prefix",
         )
     path = config.key_file or home / "backup.key"
+    vault = open_vault(where)
+    if making and not path.exists() and backup_ids(vault):
+        raise Misconfigured(
+            f"{where} holds backups already, and their key is not at {path}; bring it there, or name another place",
+            field="backup.key_file",
+        )
     key = BackupKey.load_or_make(path) if making else BackupKey.load(path)
-    return Place(open_vault(where), key, config.daily, config.weekly, config.programs)
+    return Place(vault, key, config.daily, config.weekly, config.programs)
 
 
 def standing(place: Place, config: BackupConfig, now: datetime, failure: str | None = None) -> Standing:
@@ -80,27 +87,30 @@ class Archivist:
         self._home = home
         self._tell = tell
         self._failure: str | None = None
+        self._reserved = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. Failures are logged, told and tried again; Misconfigured at the start is raised."""
-        place = await asyncio.to_thread(place_of, self._config, self._home)
+        """Until cancelled. Whatever fails is logged, told and tried again: a Ralph without backups still serves."""
+        place = await self._find_place()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look(place))
-            if not self._config.take:
-                return
-            if await self._ships_log():
+            if self._config.take:
                 spool, log = self._home / "wal", self._home / "log" / "wal.log"
                 group.create_task(self._ship(Shipping(self._url, place, spool, log)))
-            group.create_task(self._take(place))
+                group.create_task(self._take(place))
+
+    async def _find_place(self) -> Place:
+        while True:
+            try:
+                return await asyncio.to_thread(place_of, self._config, self._home)
+            except RalphError as error:
+                self._note("backups have no place", error)
+                self._tell(Standing(None, None, ok=False, detail=error.message))
+                await asyncio.sleep(RETRY_S)
 
     async def _ships_log(self) -> bool:
         """Whether this server's log can be shipped; from then on it is kept for that."""
-        try:
-            connection = await asyncpg.connect(self._url, timeout=10)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise Misconfigured(
-                f"the database to be backed up cannot be reached: {error}", field="backup.to"
-            ) from error
+        connection = await asyncpg.connect(self._url, timeout=10)
         try:
             if is_able := await may_copy(connection):
                 await reserve_log(connection)
@@ -111,17 +121,22 @@ class Archivist:
     async def _ship(self, shipping: Shipping) -> None:
         while True:
             try:
+                is_able = await self._ships_log()
+                self._reserved.set()
+                if not is_able:
+                    return
                 await shipping.start()
                 while True:
                     await shipping.ship()
                     await asyncio.sleep(self._config.log_s)
-            except RalphError as error:
+            except (RalphError, *LOST) as error:
                 self._note("the log is not shipped", error)
             finally:
                 await shipping.stop()
             await asyncio.sleep(min(RETRY_S, self._config.log_s))
 
     async def _take(self, place: Place) -> None:
+        await self._reserved.wait()  # a backup taken before its log is kept would have a hole behind it
         while True:
             try:
                 ids = await asyncio.to_thread(backup_ids, place.vault)
@@ -131,7 +146,7 @@ class Archivist:
                     self._failure = None
                     _log.info("backup %s taken, %d bytes", manifest.id, manifest.sealed_bytes)
                     continue
-            except (RalphError, asyncpg.PostgresError) as error:
+            except (RalphError, *LOST) as error:
                 self._note("no backup was taken", error)
                 wait_s = RETRY_S
             await asyncio.sleep(wait_s)

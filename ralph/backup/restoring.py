@@ -35,6 +35,7 @@ STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 2.0
 TOO_LATE = "recovery ended before configured recovery target was reached"
 
 _IN_RECOVERY = "SELECT pg_is_in_recovery()"
+_REACHED = "SELECT pg_current_wal_insert_lsn() >= $1::text::pg_lsn"
 _EMPTY = "SELECT count(*) = 0 FROM pg_class WHERE relnamespace = 'public'::regnamespace"
 
 
@@ -51,13 +52,14 @@ class Restored(msgspec.Struct, frozen=True):
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """A backup, the log that follows on it, and until when they lead."""
+    """A backup, the log that follows on it, until when they lead, and the LSN that their end must reach."""
 
     manifest: Manifest
     log: list[str]
     until: datetime
     at: datetime | None
     note: str = ""
+    lsn: str | None = None
 
 
 def choose(place: Place, backup_id: str | None = None, at: datetime | None = None) -> Chosen:
@@ -116,7 +118,7 @@ def _choose_log(place: Place, manifest: Manifest, span: LogSpan, at: datetime | 
             raise BadBackup(note, field=segments.sealed_name(name))
     if at is not None and at > until:
         raise DataNotFound(f"the log ends at {until}, before {at}; leave out --at to restore to its end", field="at")
-    return Chosen(manifest, log, until, at, note)
+    return Chosen(manifest, log, until, at, note, reach.lsn if reaches_on and reach is not None else None)
 
 
 async def restore_home(place: Place, chosen: Chosen, home: Home, say: Callable[[str], None]) -> Restored:
@@ -251,15 +253,19 @@ class _BaseRestore:
                     os.chown(path, self._target.uid, self._target.gid)
 
     async def _recover(self) -> dict[str, int]:
+        to_the_end = self._chosen.at is None
         server = self._launch(self._chosen.at)
         try:
             if not await self._promoted(server):
                 # The log holds no commit after that instant, though it reaches beyond it: its end is that state.
+                to_the_end = True
                 server = self._launch(None)
                 if not await self._promoted(server):
                     raise RalphError(f"the log cannot be replayed: {last_words(self._log)}")
             connection = await self._connect()
             try:
+                if to_the_end:
+                    await self._check_end(connection)
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     rows = await count_rows(connection)
                 await connection.execute("CHECKPOINT")
@@ -268,6 +274,15 @@ class _BaseRestore:
         finally:
             await server.stop(STOP_STEPS)
         return rows
+
+    async def _check_end(self, connection: asyncpg.Connection) -> None:
+        """BadBackup when the log ended before the point it was said to reach: a timeline's files are missing."""
+        lsn = self._chosen.lsn
+        if lsn is not None and not await connection.fetchval(_REACHED, lsn):
+            raise BadBackup(
+                f"the log was replayed, but ends before {lsn}, which it is said to reach: files of it are missing",
+                field=segments.FOLDER,
+            )
 
     def _launch(self, at: datetime | None) -> Child:
         fetch = f"cp {shlex.quote(str(self._wal)).replace('%', '%%')}/%f %p"

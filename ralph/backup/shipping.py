@@ -138,11 +138,18 @@ class Shipping:
             await asyncio.sleep(ARRIVES_POLL_S)
 
     def _send_all(self, segment_bytes: int) -> None:
+        # A begun segment may be completed between being seen and being read; then the whole one has to go along.
+        while not self._send_once(segment_bytes):
+            pass
+
+    def _send_once(self, segment_bytes: int) -> bool:
+        """Send what is in the spool; False when a file got its final name in between."""
         there = set(self._place.vault.names(f"{segments.FOLDER}/"))
+        is_done = True
         for path in sorted(self._spool.iterdir()):
             segment = segments.parse_segment(path.name, segment_bytes)
             if segment is not None and segment.partial:
-                self._send_begun(path)
+                is_done = self._send_begun(path) and is_done
             elif segment is not None:
                 self._send_whole(path, there)
                 self._sent.pop(f"{path.name}{segments.PARTIAL}", None)
@@ -151,14 +158,19 @@ class Shipping:
                 path.unlink()
             elif path.suffix == ".history":
                 self._send_whole(path, there)
+        return is_done
 
-    def _send_begun(self, path: Path) -> None:
-        content = path.read_bytes()
+    def _send_begun(self, path: Path) -> bool:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return False
         digest = hashlib.sha256(content).hexdigest()
         if self._sent.get(path.name) != digest:
             name = segments.sealed_name(path.name)
             self._place.vault.put(name, Sealing(io.BytesIO(content), self._place.key, name))
             self._sent[path.name] = digest
+        return True
 
     def _send_whole(self, path: Path, there: set[str]) -> None:
         """Send a file that no longer changes; one of its name in the vault must be the same."""

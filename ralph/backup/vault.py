@@ -104,13 +104,19 @@ class Folder:
 
     def names(self, under: str = "") -> list[str]:
         """Without drafts of an interrupted write."""
-        found = (path for path in self._path.rglob("*") if path.is_file() and not path.name.startswith(DRAFT))
-        return sorted(name for path in found if (name := path.relative_to(self._path).as_posix()).startswith(under))
+        try:
+            files = [path for path in self._path.rglob("*") if path.is_file() and not path.name.startswith(DRAFT)]
+        except OSError as error:
+            raise Unavailable(f"{self._path} cannot be listed: {error.strerror or error}", field="backup.to") from error
+        return sorted(name for path in files if (name := path.relative_to(self._path).as_posix()).startswith(under))
 
     def remove(self, name: str) -> None:
         """With the folder around it once that is empty."""
         path = self._path / name
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be removed: {error.strerror or error}", field="backup.to") from error
         with contextlib.suppress(OSError):
             path.parent.rmdir()
 

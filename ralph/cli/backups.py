@@ -114,7 +114,7 @@ def restore_command(home: Path | None, source: str, as_json: bool, **options: An
     config = settings(home)
     key = BackupKey.load(options["key_file"] or _key_path(config))
     place = Place(open_vault(source), key, programs=config.backup.programs)
-    at = _instant(options["at"]) if options["at"] else None
+    at = parse_instant(options["at"]) if options["at"] else None
     started = time.monotonic()
     chosen = choose(place, options["backup_id"], at)
     restored = run(_restore(place, chosen, config, options["to_database"]))
@@ -170,7 +170,8 @@ async def _restore(place: Place, chosen: Chosen, config: Config, database_url: s
     return await restore_home(place, chosen, Home(config.home), say)
 
 
-def _instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
+    """An instant from ISO 8601 text; BadParameter where it says no offset, or is none."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
