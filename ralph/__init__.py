@@ -15,6 +15,7 @@ simulator    a deterministic exchange of invented companies: bars, flows, indice
 telemetry    logs and metrics
 jobs         the kinds of long work, and the worker that does what the ledger in Postgres holds
 api          HTTP handlers, one file a resource
+web          the dashboard (TypeScript, Svelte), built by `ops/dashboard.py` when Ralph is installed
 app          puts the parts together and runs them
 cli          the command `ralph`
 """

@@ -84,6 +84,11 @@ def visiting(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
         context.close()
 
 
+def at(path: str) -> str:
+    """The address of a page that shows the simulated market, whatever a test has imported."""
+    return f"{path}{'&' if '?' in path else '?'}workspace=demo"
+
+
 def signed_in(browser: Browser, url: str, link: str) -> Any:
     """The session that a one-time link opens, as a browser keeps it."""
     with visiting(browser, url) as page:

@@ -13,10 +13,12 @@ function read(): Place {
 
 export const place = $state<Place>(read());
 
+/** Key by key: a view that looks at one parameter is not woken by another. */
 function moved(): void {
   const now = read();
   place.path = now.path;
-  place.query = now.query;
+  for (const name of Object.keys(place.query)) if (!(name in now.query)) delete place.query[name];
+  Object.assign(place.query, now.query);
 }
 
 /** An address that stays in the workspace and on the day looked at. */

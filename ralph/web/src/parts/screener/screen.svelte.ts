@@ -16,12 +16,17 @@ type Extra = "funnel" | "near_misses" | "sparkline";
 
 export class Screen {
   text = $state(place.query.q ?? "");
-  checked = $state.raw<Schemas["Checked"] | null>(null);
+  checked = $state.raw<{ text: string; said: Schemas["Checked"] } | null>(null);
   answer = new Asked<Schemas["Answer"]>();
   writing = new Asked<Schemas["Checked"]>();
   tookMs = $state(0); // from the key to the answer
   #timer: ReturnType<typeof setTimeout> | undefined;
   #more: Promise<void> | null = null;
+
+  /** What the server says of the text as it stands; null while it has not said anything yet. */
+  get said(): Schemas["Checked"] | null {
+    return this.checked?.text === this.text ? this.checked.said : null;
+  }
 
   get universe(): string {
     return place.query.universe ?? "";
@@ -59,8 +64,13 @@ export class Screen {
     }
     await this.writing.run((signal) => post("/api/v1/screens/validate", { expression: text, position }, { signal }));
     if (this.text !== text || !this.writing.data) return;
-    this.checked = this.writing.data;
-    if (this.checked.valid) await this.run(startedAt);
+    this.checked = { text, said: this.writing.data };
+    if (this.checked.said.valid) await this.run(startedAt);
+  }
+
+  /** The same text again: something else has changed. */
+  async refresh(): Promise<void> {
+    await this.#check(this.text, null, performance.now());
   }
 
   /** What the text finds, as the address says. */

@@ -1,0 +1,226 @@
+"""The dashboard in a browser, against a real server on the simulated market: what people do with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from browsing import at, browsing, new_link, signed_in, visiting
+from serving import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SCREEN = "rsi(14) < 45 and close > sma(50)"
+FLIPS = 10
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, simulated: Server) -> Any:
+    with simulated.client() as client:
+        return signed_in(browser, simulated.url, new_link(client))
+
+
+@pytest.fixture
+def page(browser: Browser, simulated: Server, cookies: Any) -> Iterator[Page]:
+    with visiting(browser, simulated.url, storage_state=cookies) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(simulated: Server) -> Iterator[httpx.Client]:
+    with simulated.client(params={"workspace": "demo"}) as opened:
+        yield opened
+
+
+def run(client: httpx.Client, **request: Any) -> Any:
+    answer = client.post("/api/v1/screens/run", json={"expression": SCREEN, "limit": 100, **request})
+    return answer.raise_for_status().json()
+
+
+def matches(page: Page, total: int) -> None:
+    """Wait until the screener shows so many."""
+    page.locator(f'[data-matches="{total}"]').wait_for()
+
+
+def test_the_first_visit_shows_a_simulated_market_that_says_so(page: Page, client: httpx.Client) -> None:
+    page.goto(at("/"))
+    page.get_by_role("region", name="Market gate").wait_for()
+    gate = client.get("/api/v1/gate").json()
+    assert page.locator(f'[data-gate="{gate["state"]}"]').is_visible()
+    assert "Simulated" in page.locator(".ribbon").inner_text()
+    first = next(iter(gate["sectors"]))
+    assert first in page.get_by_role("region", name="Sectors").inner_text()
+
+
+def test_typing_changes_the_results_and_errors_come_with_their_fix(page: Page, client: httpx.Client) -> None:
+    page.goto(at("/screener"))
+    field = page.get_by_role("combobox", name="Condition")
+    field.fill(SCREEN)
+    matches(page, run(client)["total_matches"])
+    field.press_sequentially(" and volume > 0")
+    assert "volume" in page.url
+    matches(page, run(client, expression=f"{SCREEN} and volume > 0")["total_matches"])
+    field.fill("rsii(14) < 45")
+    assert page.locator(".bad").inner_text() == "rsii"
+    assert field.get_attribute("aria-invalid") == "true"
+    page.get_by_role("button", name="Fix: rsi").click()
+    matches(page, run(client, expression="rsi(14) < 45")["total_matches"])
+
+
+def test_what_could_stand_at_the_cursor_is_offered_and_taken_by_keyboard(page: Page) -> None:
+    page.goto(at("/screener"))
+    field = page.get_by_role("combobox", name="Condition")
+    field.press_sequentially("close > sm")
+    page.get_by_role("option").first.wait_for()
+    field.press("ArrowDown")
+    field.press("Enter")
+    assert field.input_value() == "close > sma("
+
+
+def test_a_number_of_a_rule_can_be_turned_beside_the_text(page: Page, client: httpx.Client) -> None:
+    page.goto(at(f"/screener?q={SCREEN}"))
+    number = page.get_by_role("spinbutton", name="Number in rsi(14) < 45").nth(1)
+    number.fill("50")
+    number.press("Enter")
+    changed = SCREEN.replace("45", "50")
+    matches(page, run(client, expression=changed)["total_matches"])
+    assert page.get_by_role("combobox", name="Condition").input_value() == changed
+
+
+def test_ten_charts_are_flipped_by_keyboard(page: Page, client: httpx.Client) -> None:
+    """Each key shows the next match's own chart, in the order of the API."""
+    expected = [match["symbol"] for match in run(client, expression="close > sma(20)")["matches"]]
+    page.goto(at("/screener?q=close > sma(20)"))
+    page.locator(f'[data-subject="{expected[0]}"]').wait_for()
+    for symbol in expected[1 : FLIPS + 1]:
+        page.keyboard.press("ArrowDown")
+        page.locator(f'[data-subject="{symbol}"]').wait_for()
+    page.keyboard.press("Space")
+    page.locator(f'[data-subject="{expected[FLIPS + 1]}"]').wait_for()
+    page.keyboard.press("ArrowUp")
+    page.locator(f'[data-subject="{expected[FLIPS]}"]').wait_for()
+
+
+def test_an_earlier_day_runs_the_screen_as_of_it(page: Page, client: httpx.Client) -> None:
+    today = run(client)
+    page.goto(at(f"/screener?q={SCREEN}"))
+    matches(page, today["total_matches"])
+    page.locator("#as-of").fill(today["as_of"])
+    page.locator("body").click(position={"x": 5, "y": 500})
+    page.keyboard.press("[")
+    page.wait_for_url(re.compile("as_of="))
+    (day,) = re.findall(r"as_of=(\d{4}-\d\d-\d\d)", page.url)
+    assert day < today["as_of"]
+    matches(page, run(client, as_of=day)["total_matches"])
+
+
+def test_a_screen_is_saved_and_its_link_leads_there(
+    page: Page, browser: Browser, simulated: Server, cookies: Any
+) -> None:
+    page.goto(at(f"/screener?q={SCREEN}"))
+    page.locator("[data-matches]").wait_for()
+    page.keyboard.press("s")
+    page.get_by_label("Name", exact=True).fill("dips")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("screen="))
+    page.get_by_role("button", name="Share link").click()
+    link = page.get_by_role("textbox", name="Share link").input_value()
+    assert "shared=" in link
+    total = page.locator("[data-matches]").get_attribute("data-matches")
+    with visiting(browser, simulated.url, storage_state=cookies) as other:
+        other.goto(link)
+        matches(other, int(total or -1))
+        assert other.get_by_role("combobox", name="Condition").input_value() == SCREEN
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "parquet"])
+def test_all_matches_come_as_a_file(client: httpx.Client, form: str) -> None:
+    """What the buttons of the screener fetch: every match, in order, and the market it speaks of."""
+    import io
+
+    import polars as pl
+
+    asked = {"expression": SCREEN, "columns": ["close", "change(close, 1)"], "format": form}
+    answer = client.get("/api/v1/screens/run", params=asked).raise_for_status()
+    assert "simulated" in answer.headers["content-disposition"]
+    readers: dict[str, Any] = {"csv": pl.read_csv, "xlsx": pl.read_excel, "parquet": pl.read_parquet}
+    frame = readers[form](io.BytesIO(answer.content))
+    expected = run(client, columns=asked["columns"])["matches"]
+    assert frame["symbol"].to_list() == [match["symbol"] for match in expected]
+    assert frame["close"].to_list() == [match["values"]["close"] for match in expected]
+    assert set(frame["workspace"].to_list()) == {"demo"}
+
+
+def test_a_signal_is_drawn_with_the_numbers_of_its_record(page: Page, client: httpx.Client) -> None:
+    page.goto(at("/signals"))
+    page.get_by_role("grid", name="Signals").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.locator("[data-signal] figure").wait_for()
+    shown = page.locator("[data-signal]").get_attribute("data-signal")
+    signal = client.get(f"/api/v1/signals/{shown}").json()["signal"]
+    levels = [float(text or "nan") for text in _attributes(page, "[data-level]", "data-price")]
+    assert levels == [signal["levels"]["entry"], signal["levels"]["stop"], *signal["levels"]["targets"]]
+    assert _attributes(page, "[data-mark]", "data-on")[0] == signal["armed_on"]
+    page.keyboard.press("Enter")
+
+
+def test_legs_and_pivot_are_those_of_the_scanner(page: Page, client: httpx.Client) -> None:
+    setup = client.post("/api/v1/scans/vcp/run", json={"limit": 1, "universe_filter": "none"}).json()["matches"][0]
+    page.goto(at(f"/symbols/{setup['symbol']}"))
+    page.locator("[data-leg]").first.wait_for()
+    for name, key in (("data-high", "high"), ("data-low", "low")):
+        drawn = [float(text or "nan") for text in _attributes(page, "[data-leg]", name)]
+        assert drawn == [leg[key] for leg in setup["contractions"]]
+    assert _attributes(page, "[data-leg]", "data-high-on") == [leg["high_on"] for leg in setup["contractions"]]
+    assert _attributes(page, '[data-level="pivot"]', "data-price") == [f"{setup['pivot']:g}"]
+    rating = client.get(f"/api/v1/symbols/{setup['symbol']}/rating").json()["rating"]
+    assert page.locator("[data-component]").count() == len(rating["components"]) == 26
+    assert float(_attributes(page, "[data-rating]", "data-rating")[0] or "nan") == pytest.approx(rating["all"]["value"])
+
+
+def _attributes(page: Page, selector: str, name: str) -> list[str | None]:
+    return [each.get_attribute(name) for each in page.locator(selector).all()]
+
+
+def test_indicators_are_put_on_the_chart_and_taken_off(page: Page, client: httpx.Client) -> None:
+    symbol = run(client, expression="close > 0", limit=1)["matches"][0]["symbol"]
+    page.goto(at(f"/symbols/{symbol}"))
+    page.get_by_label("Add an indicator").select_option("macd")
+    page.get_by_role("button", name=re.compile("Remove macd")).wait_for()
+    assert "macd" in page.url
+    page.get_by_role("button", name=re.compile("Remove macd")).click()
+    page.get_by_role("button", name=re.compile("Remove macd")).wait_for(state="detached")
+
+
+def test_a_dropped_file_is_previewed_with_its_bad_row_and_then_stored(page: Page, tmp_path: Path) -> None:
+    rows = [
+        "종목코드,일자,시가,고가,저가,종가,거래량",
+        "005930,2026-01-05,100,110,90,105,1000",
+        "005930,2026-01-06,1,2,1,abc,5",
+    ]
+    page.goto(at("/system"))
+    page.locator("[data-drop]").wait_for()
+    transfer = page.evaluate_handle(
+        "text => { const all = new DataTransfer(); all.items.add(new File([text], 'prices.csv')); return all; }",
+        "\n".join(rows),
+    )
+    page.dispatch_event("[data-drop]", "drop", {"dataTransfer": transfer})
+    preview = page.locator('[data-report="preview"]')
+    preview.wait_for()
+    assert (preview.get_attribute("data-stored"), preview.get_attribute("data-rejected")) == ("1", "1")
+    assert page.locator("[data-reject]").get_attribute("data-reject") == "3"
+    page.get_by_role("button", name="Import", exact=True).click()
+    done = page.locator('[data-report="done"]')
+    done.wait_for()
+    assert done.get_attribute("data-stored") == "1"

@@ -1,0 +1,295 @@
+"""The frame around the dashboard's pages: languages, themes, keyboard, phones, problems, and what the build weighs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from browsing import at, browsing, new_link, signed_in, visiting
+from serving import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route, WebSocketRoute
+
+ROOT = Path(__file__).parent.parent
+WEB = ROOT / "ralph" / "web"
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PAGES = ["/", "/screener", "/screener?q=rsi(14) < 45", "/symbols", "/symbols/{code}", "/signals"]
+PAGES += ["/signals?view=performance", "/live", "/system", "/help", "/nothing"]
+PHONE: Any = {"width": 390, "height": 844}
+TOUCH_PX = 44
+SCRIPT_BYTES_MAX = 250_000  # compressed, of everything a first visit to a page loads
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, simulated: Server) -> Any:
+    with simulated.client() as client:
+        return signed_in(browser, simulated.url, new_link(client))
+
+
+@pytest.fixture
+def page(browser: Browser, simulated: Server, cookies: Any) -> Iterator[Page]:
+    with visiting(browser, simulated.url, storage_state=cookies) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def code(simulated: Server) -> str:
+    """A Symbol that a scanner has found."""
+    with simulated.client() as client:
+        found = client.post("/api/v1/scans/vcp/run", json={"limit": 1}, params={"workspace": "demo"})
+        return str(found.json()["matches"][0]["symbol"])
+
+
+def see(page: Page, path: str) -> None:
+    """Open a page and wait until it shows what it has."""
+    page.goto(at(path))
+    page.locator("main :is(h1, .card)").first.wait_for(state="attached")
+    page.wait_for_load_state("networkidle")
+
+
+def test_every_page_meets_wcag(page: Page, code: str) -> None:
+    """WCAG 2.2 A and AA as far as axe can tell, light and dark in turn, Korean and English."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is absent: uv run python ops/dashboard.py check")
+    found = {}
+    for number, path in enumerate(PAGES):
+        settings = {
+            "language": ["ko", "en"][number % 2],
+            "theme": ["light", "dark"][number // 2 % 2],
+            "colours": "korean",
+        }
+        page.add_init_script(f"localStorage.setItem('ralph.settings', {json.dumps(json.dumps(settings))})")
+        if path == "/nothing":
+            page.route("**/nothing*", lambda route: route.fulfill(response=route.fetch(), status=200))
+        see(page, path.format(code=code))
+        page.evaluate(AXE.read_text())
+        report = page.evaluate("tags => axe.run({runOnly: tags})", STANDARDS)
+        for violation in report["violations"]:
+            found[f"{path} {settings}: {violation['id']}"] = [node["html"][:200] for node in violation["nodes"][:3]]
+    assert not found, json.dumps(found, indent=1, ensure_ascii=False)
+
+
+def test_language_theme_and_colours_are_switched_and_kept(page: Page) -> None:
+    page.goto(at("/"))
+    root = page.locator("html")
+    assert root.get_attribute("lang") == "en"
+    page.get_by_role("button", name="Switch the page to Korean").click()
+    page.get_by_role("link", name="조건 검색").first.wait_for()
+    before = root.get_attribute("data-theme")
+    page.get_by_role("button", name="밝게/어둡게 바꾸기").click()
+    page.get_by_role("button", name="상승·하락 색 바꾸기").click()
+    page.reload()
+    page.get_by_role("region", name="시장 신호등").wait_for()
+    assert root.get_attribute("lang") == "ko"
+    assert root.get_attribute("data-theme") != before
+    assert root.get_attribute("data-colours") == "western"
+    assert "▲" in page.get_by_role("region", name="업종").inner_text(), (
+        "a direction is told by a sign, not only by colour"
+    )
+
+
+def test_all_pages_are_reached_by_keyboard_alone(page: Page, code: str) -> None:
+    page.goto(at("/"))
+    page.locator("main .card").first.wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    for name, path in (("Screener", "/screener"), ("Signals", "/signals"), ("Live", "/live"), ("System", "/system")):
+        page.keyboard.press("Control+k")
+        page.get_by_role("combobox", name="Commands and symbols").wait_for()
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(f"{path}[?]"))
+        page.locator("main h1").first.wait_for(state="attached")
+    page.keyboard.press("/")
+    page.keyboard.type(code)
+    page.get_by_role("option", name=re.compile(code)).wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(f"/symbols/{code}[?]"))
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keyboard")
+    keys.wait_for()
+    assert "Put on the watchlist" in keys.inner_text()
+    page.keyboard.press("Escape")
+    page.keyboard.press("w")
+    page.get_by_role("button", name="Undo").click()
+
+
+def test_a_phone_shows_every_page_without_scrolling_sideways(
+    browser: Browser, simulated: Server, cookies: Any, code: str
+) -> None:
+    options = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "storage_state": cookies}
+    with visiting(browser, simulated.url, **options) as phone:
+        for path in PAGES[:-1]:
+            see(phone, path.format(code=code))
+            wide = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{path} is {wide} px too wide"
+        for link in phone.locator("nav a:visible").all():
+            box = link.bounding_box()
+            assert box is not None
+            assert box["height"] >= TOUCH_PX
+
+
+def problem(status: int, code: str, **headers: str) -> dict[str, Any]:
+    body = {
+        "type": "about:blank",
+        "title": "No",
+        "status": status,
+        "detail": "for a test",
+        "code": code,
+        "request_id": "r-1",
+    }
+    return {"status": status, "content_type": "application/problem+json", "headers": headers, "body": json.dumps(body)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "helps"),
+    [
+        (problem(429, "TOO_MANY_REQUESTS", **{"Retry-After": "1"}), "tooMany", "seconds"),
+        (problem(500, "INTERNAL"), "failed", "r-1"),
+        (problem(503, "STARTING", **{"Retry-After": "1"}), "busy", "by itself"),
+    ],
+    ids=["429", "500", "503"],
+)
+def test_a_failure_shows_what_to_do(
+    browser: Browser, simulated: Server, cookies: Any, answer: dict[str, Any], kind: str, helps: str
+) -> None:
+    """And what passes by itself is asked again: the page comes without anybody doing anything."""
+    context = browser.new_context(base_url=simulated.url, storage_state=cookies, locale="en-US")
+    page = context.new_page()
+    refused = 0
+
+    def refuse(route: Route) -> None:
+        nonlocal refused
+        refused += 1
+        if kind != "failed" and refused > 2:
+            route.continue_()
+        else:
+            route.fulfill(**answer)
+
+    page.route("**/api/v1/gate*", refuse)
+    page.goto(at("/"))
+    shown = page.locator(f'[data-problem="{kind}"]')
+    shown.wait_for()
+    assert helps in shown.inner_text()
+    if kind != "failed":
+        page.get_by_role("region", name="Market gate").wait_for()
+    context.close()
+
+
+def test_who_is_not_signed_in_or_lost_is_told_the_way(browser: Browser, simulated: Server, cookies: Any) -> None:
+    for state, path, kind, helps in (
+        (None, "/", "signIn", "ralph login"),
+        (cookies, "/nothing", "notFound", "Screener"),
+        (cookies, "/symbols/999999", "notFound", "999999"),
+        (cookies, "/screener?shared=none", "notFound", "Today"),
+    ):
+        context = browser.new_context(base_url=simulated.url, storage_state=state, locale="en-US")
+        page = context.new_page()
+        page.goto(at(path))
+        shown = page.locator(f'[data-problem="{kind}"]').first
+        shown.wait_for()
+        assert helps in shown.inner_text()
+        context.close()
+
+
+def test_a_server_that_does_not_answer_is_waited_for(browser: Browser, simulated: Server, cookies: Any) -> None:
+    context = browser.new_context(base_url=simulated.url, storage_state=cookies, locale="en-US")
+    page = context.new_page()
+    page.goto(at("/system"))
+    page.get_by_role("region", name="Health").get_by_role("row").nth(1).wait_for()
+    context.set_offline(True)
+    page.locator(".lost").wait_for()
+    assert "ralph up" in page.locator(".lost").inner_text()
+    assert page.get_by_role("region", name="Health").is_visible(), "what was there stays in sight"
+    context.set_offline(False)
+    page.locator(".lost").wait_for(state="detached")
+    context.close()
+
+
+def quote(symbol: str, price: float, value: float) -> dict[str, Any]:
+    still = {"open": price, "high": price, "low": price, "volume": 1, "change": 1, "change_ratio": 0.01}
+    return {
+        "symbol": symbol,
+        "price": price,
+        "value": value,
+        "at": "2026-11-20T01:00:00Z",
+        "session": "regular",
+        "venue": "KRX",
+        **still,
+    }
+
+
+def test_the_board_follows_frames_and_asks_again_after_a_break(page: Page) -> None:
+    """Prices change in place; rows jump only when somebody sorts; after a break the topics are asked for again."""
+    asked: list[dict[str, Any]] = []
+    routes: list[WebSocketRoute] = []
+
+    def serve(route: WebSocketRoute) -> None:
+        routes.append(route)
+        route.on_message(lambda text: asked.append(json.loads(text)))
+        route.send(json.dumps({"type": "hello", "protocol": 1, "epoch": "e1", "workspace": "demo", "simulated": True}))
+
+    def frame(*quotes: dict[str, Any], **more: Any) -> None:
+        routes[-1].send(json.dumps({"type": "frames", "frames": [{"topic": "board", "data": list(quotes), **more}]}))
+
+    def order() -> list[str | None]:
+        return [row.get_attribute("data-row") for row in page.locator("[data-row]").all()]
+
+    page.route_web_socket(re.compile("/ws"), serve)
+    page.goto(at("/live"))
+    page.locator('main [data-live="live"]').wait_for()
+    frame(quote("S00001", 1_000, 5), quote("S00002", 2_000, 9), snapshot=True)
+    page.locator('[data-rows="2"]').wait_for()
+    assert order() == ["S00002", "S00001"]
+    frame(quote("S00001", 1_234, 50))
+    page.get_by_text("1,234").first.wait_for()
+    assert order() == ["S00002", "S00001"]
+    page.get_by_role("button", name="Sort again").click()
+    assert order() == ["S00001", "S00002"]
+    asked.clear()
+    routes[-1].close()
+    page.locator('main [data-live="off"], main [data-live="connecting"]').first.wait_for()
+    page.locator('main [data-live="live"]').wait_for()
+    page.wait_for_function("true")
+    assert {topic for message in asked for topic in message["topics"]} >= {"board", "system"}
+
+
+def test_scripts_of_a_first_visit_are_light() -> None:
+    """Compressed, with everything a page imports, for the heaviest page."""
+    manifest = json.loads((WEB / "dist" / "manifest.json").read_text())
+    entry = next(name for name, chunk in manifest.items() if chunk.get("isEntry"))
+    for name in [entry, *manifest[entry]["dynamicImports"]]:
+        files = {manifest[chunk]["file"] for chunk in closure(manifest, entry) | closure(manifest, name)}
+        weight = sum(len(gzip.compress((WEB / "dist" / file).read_bytes())) for file in files)
+        assert weight <= SCRIPT_BYTES_MAX, f"{name} loads {weight} bytes"
+
+
+def closure(manifest: dict[str, Any], name: str) -> set[str]:
+    found = {name}
+    for each in manifest[name].get("imports", []):
+        found |= closure(manifest, each)
+    return found
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = json.loads((WEB / "package-lock.json").read_text())
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+    assert all("integrity" in package for name, package in lock["packages"].items() if name and not package.get("link"))
+
+
+def test_nothing_built_is_kept_in_the_sources() -> None:
+    names = (ROOT / ".gitignore").read_text().split()
+    assert {"node_modules/", "ralph/web/dist*/", "ralph/web/generated/"} <= set(names)
