@@ -57,7 +57,7 @@ def text_of(page: Page, selector: str) -> str:
 
 def test_performance_stands_beside_chance_as_the_api_tells_it(page: Page, client: httpx.Client) -> None:
     page.goto(f"/signals?view=performance&by=grade&{DEMO}")
-    page.locator('[data-compared="true"]').wait_for(timeout=60_000)
+    page.locator('[data-compared="true"]').wait_for(state="attached", timeout=60_000)
     asked = {"by": "grade", "draws": DRAWS, "equity": True}
     report = client.get("/api/v1/signals/performance", params=asked).json()
     shown = [row.get_attribute("data-group") for row in page.locator("[data-group]").all()]
@@ -65,7 +65,8 @@ def test_performance_stands_beside_chance_as_the_api_tells_it(page: Page, client
     system = next(name for name, each in report["groups"].items() if "/" not in name and each["count"])
     row = page.locator(f'[data-group="{system}"]')
     assert f"{report['groups'][system]['count']:,}" in row.inner_text()
-    assert f"percentile {report['groups'][system]['chance']['percentile']:.0f}" in row.inner_text()
+    percentile = float(row.get_attribute("data-percentile") or "nan")
+    assert percentile == pytest.approx(report["groups"][system]["chance"]["percentile"])
     row.get_by_role("button").click()
     last = report["equity"][system][-1]
     assert float(page.locator("[data-equity]").get_attribute("data-equity") or "nan") == pytest.approx(
