@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Coroutine, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -157,9 +158,13 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of the simulated market with the Signals of its newest Session, for all tests of the dashboard: they
+    """A server of the simulated market with the Signals of its newest Sessions, for all tests of the dashboard: they
     may save and import, but leave the bars of its workspace `demo` as they are."""
     with serving(tmp_path_factory.mktemp("simulated") / "home") as server:
         with server.client() as client:
-            client.post("/api/v1/signals/run", json={}).raise_for_status()
+            newest = date.fromisoformat(client.get("/api/v1/gate").json()["as_of"])
+            week = {"from": str(newest - timedelta(days=7)), "to": str(newest)}
+            first = client.get("/api/v1/calendar", params=week).json()["sessions"][0]["on"]
+            for day in (first, str(newest)):
+                client.post("/api/v1/signals/run", json={"as_of": day}).raise_for_status()
         yield server

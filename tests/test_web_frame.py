@@ -208,7 +208,7 @@ def test_who_is_not_signed_in_or_lost_is_told_the_way(browser: Browser, simulate
 def test_a_server_that_does_not_answer_is_waited_for(browser: Browser, simulated: Server, cookies: Any) -> None:
     context = browser.new_context(base_url=simulated.url, storage_state=cookies, locale="en-US")
     page = context.new_page()
-    page.goto(at("/system"))
+    page.goto(at("/system?tab=health"))
     page.get_by_role("region", name="Health").get_by_role("row").nth(1).wait_for()
     context.set_offline(True)
     page.locator(".lost").wait_for()

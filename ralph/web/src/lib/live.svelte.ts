@@ -42,6 +42,7 @@ export class LiveSocket {
   #pinging: ReturnType<typeof setInterval> | undefined;
   #heardAt = 0;
   #stopped = true;
+  #isGreeted = false; // beside live.state: who listens inside an effect must not be asked again when that changes
 
   constructor(open: () => WebSocket) {
     this.#open = open;
@@ -82,12 +83,14 @@ export class LiveSocket {
 
   #connect(): void {
     live.state = "connecting";
+    this.#isGreeted = false;
     const socket = this.#open();
     this.#socket = socket;
     socket.onmessage = (event: MessageEvent<string>) => this.#hear(JSON.parse(event.data) as Message);
     socket.onclose = () => {
       if (this.#socket !== socket) return;
       this.#socket = null;
+      this.#isGreeted = false;
       clearInterval(this.#pinging);
       live.state = "off";
       if (this.#stopped) return;
@@ -107,6 +110,7 @@ export class LiveSocket {
 
   #greeted(message: Welcome): void {
     live.state = "live";
+    this.#isGreeted = true;
     live.detail = "";
     this.#wait = FIRST_WAIT_MS;
     const topics = [...this.#listeners.keys()];
@@ -132,7 +136,7 @@ export class LiveSocket {
   }
 
   #send(message: Record<string, unknown>): void {
-    if (this.#socket?.readyState !== 1 || live.state !== "live") return; // the greeting subscribes to everything
+    if (this.#socket?.readyState !== 1 || !this.#isGreeted) return; // the greeting subscribes to everything
     this.#socket.send(JSON.stringify({ id: this.#next, ...message }));
     this.#next += 1;
   }

@@ -22,15 +22,20 @@ function isNumber(value: number | null | undefined): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }
 
+// Made once: a formatter costs a hundred times what it does once it is there, and a board shows thousands of numbers.
+const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const CENTS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
+const DIGITS = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+
 /** A price in won with separators; fractions only where there are any. */
 export function price(value: number | null | undefined): string {
   if (!isNumber(value)) return MISSING;
-  return value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 100 && value % 1 !== 0 ? 2 : 0 });
+  return (Math.abs(value) < 100 && value % 1 !== 0 ? CENTS : WHOLE).format(value);
 }
 
 /** A whole number with separators. */
 export function count(value: number | null | undefined): string {
-  return isNumber(value) ? Math.round(value).toLocaleString("en-US") : MISSING;
+  return isNumber(value) ? WHOLE.format(Math.round(value)) : MISSING;
 }
 
 /** A large amount with three digits or more: 1조 2,345억 is 1.23조; in English 1.23T. */
@@ -41,10 +46,10 @@ export function amount(value: number | null | undefined, language: Language): st
     if (size >= unit) {
       const scaled = value / unit;
       const digits = Math.abs(scaled) >= 100 ? 0 : Math.abs(scaled) >= 10 ? 1 : 2;
-      return `${scaled.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}${name}`;
+      return `${DIGITS[digits]!.format(scaled)}${name}`;
     }
   }
-  return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+  return WHOLE.format(value);
 }
 
 /** A ratio (0.05) as a percentage (5.00%). */
@@ -70,7 +75,7 @@ export function direction(value: number | null | undefined): "up" | "down" | "fl
 export function plain(value: number | null | undefined): string {
   if (!isNumber(value)) return MISSING;
   const size = Math.abs(value);
-  if (size >= 1000) return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+  if (size >= 1000) return WHOLE.format(value);
   if (size >= 100) return value.toFixed(1);
   if (size >= 1 || size === 0) return value.toFixed(2);
   return value.toPrecision(3);
