@@ -10,22 +10,18 @@ export interface Binding {
   group?: Word;
 }
 
-interface Group {
-  bindings: readonly Binding[];
-}
+let stack = $state.raw<readonly (readonly Binding[])[]>([]);
 
-const groups = $state<{ stack: Group[] }>({ stack: [] });
-
+/** All keys that are bound now, those of the frame first. */
 export function bindings(): readonly Binding[] {
-  return groups.stack.flatMap((group) => group.bindings);
+  return stack.flat();
 }
 
 /** Bind keys for as long as a view is shown; returns what unbinds them. */
 export function bind(list: readonly Binding[]): () => void {
-  const group = { bindings: list };
-  groups.stack = [...groups.stack, group];
+  stack = [...stack, list];
   return () => {
-    groups.stack = groups.stack.filter((each) => each.bindings !== list);
+    stack = stack.filter((each) => each !== list);
   };
 }
 
