@@ -26,8 +26,7 @@ export function bind(list: readonly Binding[]): () => void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  const element = target as HTMLElement | null;
-  return !!element?.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, [contenteditable]");
+  return target instanceof Element && !!target.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, [contenteditable]");
 }
 
 function named(event: KeyboardEvent): string {
@@ -40,7 +39,7 @@ export function startKeys(): () => void {
     const name = named(event);
     if (!settings.singleKeys && /^[a-z0-9[\]/?]$/i.test(name)) return;
     if (isTyping(event.target) && !name.startsWith("Ctrl+") && name !== "Escape") return;
-    if (event.key === " " && (event.target as HTMLElement | null)?.closest("button, a, summary, [role=tab]")) return;
+    if (event.key === " " && event.target instanceof Element && event.target.closest("button, a, summary")) return;
     if (document.querySelector("dialog[open]") && name !== "Escape" && !name.startsWith("Ctrl+")) return;
     for (const binding of [...bindings()].reverse()) {
       if (binding.keys.split(" ").some((key) => (key === "Space" ? " " : key) === name)) {
