@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import resource
 import signal
 import socket
 import time
@@ -84,6 +85,12 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
+def open_all_files() -> None:
+    """Let this process have as many sockets as the system allows: the usual 1,024 are few for live connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 class Announcer(Protocol):
     """Who is told, in a line each, what has started, how far long work is, and at last the link to the page."""
 
@@ -140,6 +147,7 @@ class Application:
     async def serve(self, listener: socket.socket) -> None:
         """Serve until told to stop; raises what kept Ralph from starting."""
         keep_freed_memory()
+        open_all_files()
         parts = Parts(
             config=self._config,
             version=__version__,

@@ -103,8 +103,12 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        self.is_open = self.is_ready = False
-        super().shutdown()
+        if self.is_open:
+            self.hang_up(RESTART, "the server stops; connect again")
+        elif self.handshake_complete:
+            self.transport.close()  # a farewell is on its way already
+        else:
+            super().shutdown()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
