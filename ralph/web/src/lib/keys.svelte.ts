@@ -10,28 +10,23 @@ export interface Binding {
   group?: Word;
 }
 
-interface Group {
-  bindings: readonly Binding[];
-}
+let stack = $state.raw<readonly (readonly Binding[])[]>([]);
 
-const groups = $state<{ stack: Group[] }>({ stack: [] });
-
+/** All keys that are bound now, those of the frame first. */
 export function bindings(): readonly Binding[] {
-  return groups.stack.flatMap((group) => group.bindings);
+  return stack.flat();
 }
 
 /** Bind keys for as long as a view is shown; returns what unbinds them. */
 export function bind(list: readonly Binding[]): () => void {
-  const group = { bindings: list };
-  groups.stack = [...groups.stack, group];
+  stack = [...stack, list];
   return () => {
-    groups.stack = groups.stack.filter((each) => each.bindings !== list);
+    stack = stack.filter((each) => each !== list);
   };
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  const element = target as HTMLElement | null;
-  return !!element?.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, [contenteditable]");
+  return target instanceof Element && !!target.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, [contenteditable]");
 }
 
 function named(event: KeyboardEvent): string {
@@ -44,7 +39,7 @@ export function startKeys(): () => void {
     const name = named(event);
     if (!settings.singleKeys && /^[a-z0-9[\]/?]$/i.test(name)) return;
     if (isTyping(event.target) && !name.startsWith("Ctrl+") && name !== "Escape") return;
-    if (event.key === " " && (event.target as HTMLElement | null)?.closest("button, a, summary, [role=tab]")) return;
+    if (event.key === " " && event.target instanceof Element && event.target.closest("button, a, summary")) return;
     if (document.querySelector("dialog[open]") && name !== "Escape" && !name.startsWith("Ctrl+")) return;
     for (const binding of [...bindings()].reverse()) {
       if (binding.keys.split(" ").some((key) => (key === "Space" ? " " : key) === name)) {

@@ -75,17 +75,17 @@ export class ChartCanvas {
       grid: { vertLines: { color: ink.line }, horzLines: { color: ink.line } },
     });
     this.#candles.applyOptions({ upColor: ink.up, downColor: ink.down, borderUpColor: ink.up, borderDownColor: ink.down, wickUpColor: ink.up, wickDownColor: ink.down });
-    if (this.#last) this.draw(this.#last, false);
+    const drawn = this.#last;
+    this.#last = null; // all of it has other colours
+    if (drawn) this.draw(drawn, false);
   }
 
-  /** Draw other numbers; `reset` shows the newest bars again. */
+  /** Draw other numbers; `reset` shows the newest bars again. What is the same as before is left as it is. */
   draw(drawing: Drawing, reset: boolean): void {
+    const before = this.#last;
     this.#last = drawing;
-    const precise = drawing.bars.some((bar) => bar.close < 100 && bar.close % 1 !== 0);
-    this.#candles.applyOptions({ priceFormat: { type: "price", precision: precise ? 2 : 0, minMove: precise ? 0.01 : 1 } });
-    this.#candles.setData(drawing.bars.map((bar) => ({ time: bar.on, open: bar.open, high: bar.high, low: bar.low, close: bar.close })));
-    this.#volume.setData(drawing.bars.map((bar) => ({ time: bar.on, value: bar.volume, color: `${bar.close >= bar.open ? this.#ink.up : this.#ink.down}66` })));
-    this.#drawLines(drawing);
+    if (before?.bars !== drawing.bars) this.#drawBars(drawing);
+    if (before?.bars !== drawing.bars || before.lines !== drawing.lines) this.#drawLines(drawing);
     this.#drawLegs(drawing);
     this.#drawLevels(drawing);
     this.#marks.setMarkers(drawing.marks.map((mark) => this.#marker(mark)));
@@ -99,6 +99,13 @@ export class ChartCanvas {
 
   destroy(): void {
     this.#chart.remove();
+  }
+
+  #drawBars(drawing: Drawing): void {
+    const precise = drawing.bars.some((bar) => bar.close < 100 && bar.close % 1 !== 0);
+    this.#candles.applyOptions({ priceFormat: { type: "price", precision: precise ? 2 : 0, minMove: precise ? 0.01 : 1 } });
+    this.#candles.setData(drawing.bars.map((bar) => ({ time: bar.on, open: bar.open, high: bar.high, low: bar.low, close: bar.close })));
+    this.#volume.setData(drawing.bars.map((bar) => ({ time: bar.on, value: bar.volume, color: `${bar.close >= bar.open ? this.#ink.up : this.#ink.down}66` })));
   }
 
   #drawLines(drawing: Drawing): void {
