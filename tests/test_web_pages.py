@@ -58,7 +58,7 @@ def text_of(page: Page, selector: str) -> str:
 def test_performance_stands_beside_chance_as_the_api_tells_it(page: Page, client: httpx.Client) -> None:
     page.goto(f"/signals?view=performance&by=grade&{DEMO}")
     page.locator('[data-compared="true"]').wait_for(state="attached", timeout=60_000)
-    asked = {"by": "grade", "draws": DRAWS, "equity": True}
+    asked: dict[str, Any] = {"by": "grade", "draws": DRAWS, "equity": True}
     report = client.get("/api/v1/signals/performance", params=asked).json()
     shown = [row.get_attribute("data-group") for row in page.locator("[data-group]").all()]
     assert shown == list(report["groups"])

@@ -76,7 +76,7 @@ class EquityPoint(msgspec.Struct, frozen=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Performance by system, and by part of it where asked for (`vcp/S`); equity by system, where asked for."""
+    """Performance by system, and by part of it (`vcp/S`) and as equity of the system where that was asked for."""
 
     workspace: str
     simulated: bool
