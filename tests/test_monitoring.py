@@ -39,17 +39,6 @@ sys.path.append(str(STACK))
 drawing: Any = importlib.import_module("dashboards")
 DASHBOARDS = drawing.DASHBOARDS
 
-TO_COME = {
-    "ralph_feed_last_tick_timestamp_seconds",
-    "ralph_broker_reconnects_total",
-    "ralph_ws_connections",
-    "ralph_ws_closed_total",
-    "ralph_ws_messages_total",
-    "ralph_backup_timestamp_seconds",
-    "ralph_backup_log_timestamp_seconds",
-}
-"""Of parts that are built beside this one."""
-
 PARENT = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
 BARS = "symbol,date,open,high,low,close,volume\n" + "".join(
     f"005930,2026-05-{day:02},100,110,90,{100 + day},1000\n" for day in (4, 6, 7, 8)
@@ -219,7 +208,7 @@ def test_rules_and_dashboards_ask_for_nothing_that_is_not_there(
             for scraped in addresses:
                 wait_until(partial(is_answered, scraped))
                 there |= emitted(httpx.get(scraped).text)
-    missing = asked_for() - there - TO_COME - {"up"}
+    missing = asked_for() - there - {"up"}
     outside = {name for name in missing if name.startswith(("node_", "pg_", "redis_"))}
     assert not missing - (outside if absent else set())
     if absent:

@@ -29,6 +29,7 @@ LABELS = {
     *("http_request_method", "http_route", "http_response_status_code"),
     *("db_system_name", "db_operation_name", "db_client_connection_state", "messaging_operation_name"),
     *("name", "outcome", "workspace", "state", "part", "server", "level", "kind", "work", "version"),
+    *("reason", "where", "code", "to"),
 }
 """All labels there may be; what they hold is named by the code, and by an operator (workspaces)."""
 
