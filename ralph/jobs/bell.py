@@ -59,12 +59,15 @@ class Bell:
     async def listen(self, queue: QueueName) -> None:
         """Hear the rings of a queue, for ever: arq ends at the first failure of Redis, and is begun again."""
         pause_s = BACKOFF_S[0]
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
         while True:
             begun = loop.time()
             try:
                 await self._hear(queue)
             except _AWAY as error:
+                if task.cancelling():  # a client in the midst of connecting takes it for a failure of Redis
+                    raise asyncio.CancelledError from error
                 if loop.time() - begun > BACKOFF_S[1]:
                     pause_s = BACKOFF_S[0]
                 _log.log(

@@ -33,6 +33,7 @@ GONE = (
     asyncpg.CannotConnectNowError,  # still starting
     asyncpg.InsufficientResourcesError,  # no connection, memory or disk left
     asyncpg.InternalClientError,
+    asyncpg.TransactionRollbackError,  # of two that waited for each other one was chosen
 )
 """Errors in the midst of work after which the same call may work later."""
 
