@@ -55,7 +55,7 @@ def paths(simulated: Server) -> list[str]:
     return [*found, *(f"/system?tab={tab}" for tab in tabs), *(f"/help?part={part}" for part in parts)]
 
 
-@pytest.mark.parametrize("look", itertools.product(("ko", "en"), ("light", "dark"), VIEWS), ids="-".join)
+@pytest.mark.parametrize("look", list(itertools.product(("ko", "en"), ("light", "dark"), VIEWS)), ids="-".join)
 def test_every_page_can_be_looked_at(
     browser: Browser, simulated: Server, paths: list[str], folder: Path, look: tuple[str, str, str]
 ) -> None:
