@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -48,15 +49,17 @@ def paths(simulated: Server) -> list[str]:
         "/symbols",
         f"/symbols/{code}?ind=sma(20),macd(12,26,9),rsi(14)",
     ]
-    return [*found, f"/signals?id={signal}", "/signals?view=performance", "/live", "/system", "/help"]
+    found += [f"/signals?id={signal}", "/signals?view=performance", "/live"]
+    tabs = ("imports", "jobs", "schedule", "quality", "health", "sources")
+    parts = ("first", "language", "keys", "api")
+    return [*found, *(f"/system?tab={tab}" for tab in tabs), *(f"/help?part={part}" for part in parts)]
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("look", list(itertools.product(("ko", "en"), ("light", "dark"), VIEWS)), ids="-".join)
 def test_every_page_can_be_looked_at(
-    browser: Browser, simulated: Server, paths: list[str], folder: Path, language: str, theme: str, view: str
+    browser: Browser, simulated: Server, paths: list[str], folder: Path, look: tuple[str, str, str]
 ) -> None:
+    language, theme, view = look
     with simulated.client() as client:
         cookies = signed_in(browser, simulated.url, new_link(client))
     settings = json.dumps(json.dumps({"language": language, "theme": theme}))
