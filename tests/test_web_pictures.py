@@ -52,11 +52,11 @@ def paths(simulated: Server) -> list[str]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("look", [(language, theme) for language in ("ko", "en") for theme in ("light", "dark")])
 def test_every_page_can_be_looked_at(
-    browser: Browser, simulated: Server, paths: list[str], folder: Path, language: str, theme: str, view: str
+    browser: Browser, simulated: Server, paths: list[str], folder: Path, look: tuple[str, str], view: str
 ) -> None:
+    language, theme = look
     with simulated.client() as client:
         cookies = signed_in(browser, simulated.url, new_link(client))
     settings = json.dumps(json.dumps({"language": language, "theme": theme}))
