@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import uvicorn
 
@@ -26,7 +26,6 @@ from ralph.api.live_socket import LiveSocket
 from ralph.api.probes import Probed, Probes, describe, observe_panel
 from ralph.api.server import Parts, create
 from ralph.api.streams import Streams
-from ralph.backup.archivist import Archivist, Standing
 from ralph.config import Config
 from ralph.embedded.home import Addresses, Home
 from ralph.embedded.servers import EmbeddedServers
@@ -60,6 +59,9 @@ from ralph.stream.sockets import StraightWebSocket
 from ralph.stream.station import Station
 from ralph.telemetry import Instruments, KernelThread
 from ralph.telemetry.pressure import watch_loop
+
+if TYPE_CHECKING:
+    from ralph.backup.archivist import Standing
 
 _log = logging.getLogger("ralph.app")
 
@@ -166,7 +168,7 @@ class Application:
             uploads=self._home.path / "uploads",
             streams=self._streams,
             live=self._live,
-            market=self._market,
+            live_market=self._market,
         )
         http = HttpServer(
             uvicorn.Config(
@@ -260,6 +262,8 @@ class Application:
         if self._config.backup.to is None:
             self._note("backup", "off: RALPH_BACKUP__TO names no place")
             return
+        from ralph.backup.archivist import Archivist  # its ciphers are 6 MB that only who keeps backups needs
+
         self._vitals.note("backup", ok=False, detail="looking for backups")
         self._spawn(Archivist(database_url, self._config.backup, self._home.path, self._on_backup).run(), http)
 

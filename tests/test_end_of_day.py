@@ -104,7 +104,7 @@ class Mortal(JobContext):
 
     @asynccontextmanager
     async def effect(self, checkpoint: object) -> AsyncIterator[asyncpg.Connection]:
-        steps = msgspec.to_builtins(checkpoint)["steps"]
+        steps = [] if checkpoint is None else msgspec.to_builtins(checkpoint)["steps"]
         if self.dies_recording and steps and steps[-1]["name"] == self.dies_at:
             raise Killed
         async with super().effect(checkpoint) as connection:

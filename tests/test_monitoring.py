@@ -35,6 +35,8 @@ from monitoring import (
 from otlp_receiver import Receiver, receiving
 from serving import Server, ralph, serving
 
+from ralph.store.database import CONNECTIONS_MAX
+
 sys.path.append(str(STACK))
 drawing: Any = importlib.import_module("dashboards")
 DASHBOARDS = drawing.DASHBOARDS
@@ -123,7 +125,7 @@ def test_the_dashboard_gets_the_last_minutes(server: Server) -> None:
         assert httpx.get(f"{server.url}/api/v1/system/metrics").status_code == 401
     assert found["health"]["status"] == "ready"
     assert found["now"]["memory_bytes"] > 10**7
-    assert found["now"]["connections_max"] == 10
+    assert found["now"]["connections_max"] == CONNECTIONS_MAX
     assert found["points"][-1]["loop_lag_p99_ms"] is not None
 
 

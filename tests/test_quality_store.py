@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import asyncpg
 import numpy as np
@@ -23,7 +24,7 @@ from ralph.store import retention
 from ralph.store.database import Database
 from ralph.store.ingest import import_bars
 from ralph.store.quality_runs import Wanted, find_run, list_findings, list_runs, one_at_a_time
-from ralph.store.retention import plan_removal, remove_bars, remove_expired
+from ralph.store.retention import Table, plan_removal, remove_bars, remove_expired
 from ralph.store.storage import bar_storage
 
 pytestmark = pytest.mark.anyio
@@ -153,13 +154,7 @@ async def fill(connection: asyncpg.Connection) -> None:
 
 
 async def counts(connection: asyncpg.Connection) -> dict[str, int]:
-    return {
-        "bars_daily": await connection.fetchval("SELECT count(*) FROM bars_daily"),
-        "bars_minute": await connection.fetchval("SELECT count(*) FROM bars_minute"),
-        "ticks": await connection.fetchval("SELECT count(*) FROM ticks"),
-        "import_runs": await connection.fetchval("SELECT count(*) FROM import_runs"),
-        "web_sessions": await connection.fetchval("SELECT count(*) FROM web_sessions"),
-    }
+    return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in get_args(Table)}
 
 
 async def test_a_plan_changes_nothing_and_a_removal_is_the_plan(connection: asyncpg.Connection) -> None:

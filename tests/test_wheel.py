@@ -39,7 +39,7 @@ def wheel(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_what_it_serves(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"ralph/_migrations/{path.name}" for path in (ROOT / "migrations").iterdir()} <= names
-    assert "ralph/web/dist/index.html" in names
+    assert {"ralph/web/dist/index.html", "ralph/web/dist/sw.js"} <= names
     assert {name.rpartition(".")[2] for name in names if name.startswith("ralph/web/")} == {
         "html",
         "json",

@@ -11,21 +11,21 @@ from ralph.live.running import BoardPage, FeedState, LiveMarket, QuotePage
 
 
 @get("/", operation_id="getBoard", tags=["live"], responses=PROBLEMS, sync_to_thread=False)
-def show_board(market: NamedDependency[LiveMarket]) -> Response[BoardPage]:
+def show_board(live_market: NamedDependency[LiveMarket]) -> Response[BoardPage]:
     """All quotes now, by symbol, and the indices. 503 until the first Session is played."""
-    return Response(market.board(), media_type="application/json")  # type: ignore[arg-type]
+    return Response(live_market.board(), media_type="application/json")  # type: ignore[arg-type]
 
 
 @get("/{code:str}", operation_id="getQuote", tags=["live"], responses=PROBLEMS, sync_to_thread=False)
-def show_quote(code: FromPath[str], market: NamedDependency[LiveMarket]) -> QuotePage:
+def show_quote(code: FromPath[str], live_market: NamedDependency[LiveMarket]) -> QuotePage:
     """One symbol now."""
-    return market.quote(code)
+    return live_market.quote(code)
 
 
 @get("/", operation_id="getFeed", tags=["live"], responses=PROBLEMS, sync_to_thread=False)
-def show_feed(market: NamedDependency[LiveMarket]) -> FeedState:
+def show_feed(live_market: NamedDependency[LiveMarket]) -> FeedState:
     """How the feed does: what it plays, how far it is behind, and whether it is recorded."""
-    return market.state()
+    return live_market.state()
 
 
 routers = [

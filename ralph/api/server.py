@@ -79,7 +79,7 @@ class Parts:
     uploads: Path
     streams: Streams
     live: AsgiApp
-    market: LiveMarket
+    live_market: LiveMarket
 
 
 def create(parts: Parts) -> AsgiApp:
@@ -143,7 +143,7 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
         "vitals": parts.vitals,
         "uploads": parts.uploads,
         "streams": parts.streams,
-        "market": parts.market,
+        "live_market": parts.live_market,
     }
     return {name: _constant(value) for name, value in values.items()}
 
