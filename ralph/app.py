@@ -71,7 +71,7 @@ REQUIRED = ("database", "schema", "kernels", "panel")
 WORKER_SILENT_S = 15.0  # a worker that does not reach the ledger for longer is not well
 GRACE_S = 10  # requests in flight have this long when the process is told to stop
 ARRAY_BYTES_MAX = 32 << 20  # arrays up to this size come from kept memory; glibc allows no more
-KEPT_BYTES = 128 << 20
+KEPT_BYTES = 64 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -91,6 +91,13 @@ def open_all_files() -> None:
     """Let this process have as many sockets as the system allows: the usual 1,024 are few for live connections."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def give_back_memory() -> None:
+    """What starting has needed and freed goes back to the kernel, where the C library can do that."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class Announcer(Protocol):
@@ -249,13 +256,14 @@ class Application:
         self._keep_backups(database_url, http)
         with _timed() as took:
             await warming
+        # What was made until now stays for good: a full collection need not walk it, in the middle of an answer.
+        gc.collect()
+        gc.freeze()
+        await asyncio.to_thread(give_back_memory)
         self._note("kernels", "warm")
         self._spawn(self._warm_scanners(), http)  # nobody need wait for them to be served
         leader = None if self._config.redis_url is None else Leadership(database_url, "live market")
         self._spawn(self._station.lead(leader, self._market.run), http)
-        # What was made until now stays for good: a full collection need not walk it, in the middle of an answer.
-        gc.collect()
-        gc.freeze()
         self._say.link(f"{url}/?t={self._access.new_link()}")
 
     def _keep_backups(self, database_url: str, http: HttpServer) -> None:
@@ -277,6 +285,7 @@ class Application:
 
     async def _warm_scanners(self) -> None:
         await asyncio.to_thread(scanners.warm_up)  # where it compiles, screens need not wait for it
+        await asyncio.to_thread(give_back_memory)
 
     def _spawn(self, work: Coroutine[None, None, None], http: HttpServer) -> None:
         """Run work beside the server; should it fail, the server stops rather than go on without it."""
