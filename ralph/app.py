@@ -71,7 +71,7 @@ REQUIRED = ("database", "schema", "kernels", "panel")
 WORKER_SILENT_S = 15.0  # a worker that does not reach the ledger for longer is not well
 GRACE_S = 10  # requests in flight have this long when the process is told to stop
 ARRAY_BYTES_MAX = 32 << 20  # arrays up to this size come from kept memory; glibc allows no more
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 32 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
