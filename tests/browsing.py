@@ -42,6 +42,9 @@ def browsing() -> Iterator[Browser]:
             browser.close()
 
 
+UNKNOWN_PAGE = "/nothing"
+
+
 @dataclass
 class Watch:
     """What went on behind a page: console errors, exceptions, and requests that left for another host."""
@@ -59,8 +62,9 @@ class Watch:
 
     def _console(self, message: ConsoleMessage) -> None:
         missing_live = not self.has_live and LIVE_PATH in message.text
-        if message.type == "error" and not missing_live:
-            self.errors.append(message.text)
+        asked = urlsplit(message.location.get("url", "")).path
+        if message.type == "error" and not missing_live and asked != UNKNOWN_PAGE:  # a page with status 404 is logged
+            self.errors.append(f"{message.text} ({asked})")
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.host, "data:", "blob:")):

@@ -197,6 +197,11 @@ class Recorder:
         async with self._database.acquire() as connection:
             return await close_abandoned(connection, workspace, mine)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was taken is not in the database yet."""
+        return bool(self._waiting or self._pieces or len(self._spool))
+
     def state(self) -> RecorderState:
         """How it does now."""
         spooled = len(self._spool)

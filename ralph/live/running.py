@@ -225,8 +225,9 @@ class LiveMarket:
         return found
 
     async def _is_to_record(self, workspace: str, on: date) -> bool:
-        """A Session of the simulated market is the same each time: once recorded to its end, it is not again."""
-        if not self._live.record:
+        """A Session of the simulated market is the same each time: once recorded to its end, it is not again, and not
+        while pieces of a recording still wait to be stored, which would be taken for missing."""
+        if not self._live.record or self._recorder.is_behind:
             return False
         async with self._around.database.acquire() as connection:
             found = await find_recording(connection, workspace, on)
