@@ -128,8 +128,7 @@ async def scene(url: str, folder: Path, **live: Any) -> AsyncIterator[Scene]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses and looks take no time here; a busy machine's database is waited for."""
-    monkeypatch.setattr("ralph.store.database.ACQUIRE_S", 30.0)
+    """Pauses and looks take no time here."""
     monkeypatch.setattr(running, "PAUSE_S", 0.2)
     monkeypatch.setattr(running, "LOOK_S", 0.02)
     monkeypatch.setattr("ralph.live.recorder.EVERY_S", 0.05)
