@@ -72,7 +72,8 @@ WORKER_SILENT_S = 15.0  # a worker that does not reach the ledger for longer is 
 GRACE_S = 10  # requests in flight have this long when the process is told to stop
 ARRAY_BYTES_MAX = 32 << 20  # arrays up to this size come from kept memory; glibc allows no more
 KEPT_BYTES = 32 << 20
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+ARENAS_MAX = 2  # each thread would else keep freed memory of its own
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 
 def keep_freed_memory() -> None:
@@ -85,6 +86,7 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, ARRAY_BYTES_MAX)
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(_M_ARENA_MAX, ARENAS_MAX)
 
 
 def open_all_files() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import statistics
 import threading
 import time
 from pathlib import Path
@@ -16,9 +15,8 @@ import polars as pl
 import pytest
 from serving import Server
 
-SYMBOLS, DAYS = 400, 250
-READY_S = 10.0  # in the median of the long tier
-BACK_S = 60.0  # only a server that never comes back takes longer, however busy the machine is
+SYMBOLS, DAYS = 400, 500
+READY_S = 10.0
 VICTIMS = ("ralph", "postgres", "redis")
 KILLS = 12  # of each victim, in the long tier
 LATEST_KILL_S = 2.5
@@ -26,7 +24,7 @@ LATEST_KILL_S = 2.5
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """100,000 bars, and the same with other closes: an import that stores and one that updates."""
+    """200,000 bars, and the same with other closes: an import that stores and one that updates."""
     folder = tmp_path_factory.mktemp("kill")
     days = np.busday_offset("2024-01-02", np.arange(DAYS), roll="forward").astype("datetime64[D]")
     close = np.random.default_rng(1).integers(1_000, 90_000, SYMBOLS * DAYS).astype(np.float64)
@@ -96,8 +94,8 @@ def closes(server: Server) -> tuple[int, float]:
     return len(bars), bars[-1]["close"] if bars else 0.0
 
 
-def ordeal(home: Path, files: list[Path], victim: str, moment_s: float) -> float:
-    """Import the first file in peace, the second under fire; look at what is there; how long it took to be back."""
+def ordeal(home: Path, files: list[Path], victim: str, moment_s: float) -> None:
+    """Import the first file in peace, the second under fire; then look at what is there."""
     server = Server(home, home.with_name("log"), "--no-demo")
     try:
         server.wait_ready()
@@ -112,7 +110,7 @@ def ordeal(home: Path, files: list[Path], victim: str, moment_s: float) -> float
         upload.join()
         if victim == "ralph":
             server = Server(home, home.with_name("log"), "--no-demo")
-        back_s = server.wait_ready(BACK_S)
+        assert server.wait_ready() <= READY_S
         count, after = settled(server)
         assert count == DAYS, "every acknowledged bar is there, and none twice"
         assert after in (before, before + 1), "either file as a whole"
@@ -126,12 +124,11 @@ def ordeal(home: Path, files: list[Path], victim: str, moment_s: float) -> float
         assert closes(server) == (DAYS, before + 1)
     finally:
         server.stop()
-    return back_s
 
 
 def settled(server: Server) -> tuple[int, float]:
     """What is there once the database answers again."""
-    deadline = time.monotonic() + BACK_S
+    deadline = time.monotonic() + READY_S
     while True:
         found = closes(server)
         if found[0]:
@@ -142,12 +139,12 @@ def settled(server: Server) -> tuple[int, float]:
 
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_kill_in_the_middle_of_an_import_loses_nothing(tmp_path: Path, files: list[Path], victim: str) -> None:
-    ordeal(tmp_path / "home", files, victim, moment_s=0.4)
+    ordeal(tmp_path / "home", files, victim, moment_s=0.7)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path, files: list[Path], victim: str) -> None:
     dice = random.Random(victim)
-    back_s = [ordeal(tmp_path / f"home{at}", files, victim, dice.uniform(0, LATEST_KILL_S)) for at in range(KILLS)]
-    assert statistics.median(back_s) <= READY_S
+    for number in range(KILLS):
+        ordeal(tmp_path / f"home{number}", files, victim, moment_s=dice.uniform(0, LATEST_KILL_S))

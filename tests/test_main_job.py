@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from ralph.market.panel import Panel
 
 ROWS = 1_232_014
 IDLE_KB_MAX = 350_000
-SETTLED_S = 30.0
 TEXTS = [text for text, _ in EXPRESSIONS]
 
 
@@ -51,9 +49,6 @@ def home(prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[Server]:
     with serving(home) as running:
-        deadline = time.monotonic() + SETTLED_S
-        while resident_kb(running) > IDLE_KB_MAX and time.monotonic() < deadline:
-            time.sleep(0.2)  # what starting needed is given back once the scanners are loaded, too
         assert resident_kb(running) <= IDLE_KB_MAX, "an idle server with its kernels loaded is small"
         yield running
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -53,17 +51,6 @@ def test_the_wheel_holds_what_it_serves(wheel: Path) -> None:
     }
 
 
-def wait_migrated(server: Server) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        assert server.process.poll() is None, server.log.read_text()[-3000:]
-        with contextlib.suppress(httpx.TransportError, StopIteration):
-            if httpx.get(f"{server.url}/health").json()["parts"]["schema"]["ok"]:
-                return
-        assert time.monotonic() < deadline, server.log.read_text()[-3000:]
-        time.sleep(0.1)
-
-
 def test_the_wheel_serves_from_a_bare_environment(uv: str, wheel: Path, tmp_path: Path) -> None:
     """Nothing of the checkout is reachable: another folder, another interpreter environment, an empty home."""
     environment = tmp_path / "bare"
@@ -74,7 +61,7 @@ def test_the_wheel_serves_from_a_bare_environment(uv: str, wheel: Path, tmp_path
     subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", str(wheel)], check=True)
     server = Server(tmp_path / "home", tmp_path / "log", "--no-demo", python=python, folder=tmp_path)
     try:
-        wait_migrated(server)  # its kernels compile a minute, and are the same as the checkout's
+        server.wait_ready()
         assert httpx.get(server.url).status_code == 200
         (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', httpx.get(server.url).text)
         assert httpx.get(f"{server.url}{script}").status_code == 200
