@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 from hypothesis import settings
 from serving import Server, serving
+from turns import turn
 
 from ralph.embedded.home import UNPRIVILEGED_ROOT, Home
 from ralph.embedded.servers import EmbeddedServers
@@ -29,6 +30,15 @@ TEMPLATE = "ralph_template"
 ROOT = Path(__file__).resolve().parent.parent
 
 Result = TypeVar("Result")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test marked `alone` waits for the tests of the other processes, and they for it."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    with turn(Path(item.config.option.basetemp).parent, alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 class Running:

@@ -325,6 +325,7 @@ async def test_the_way_a_home_was_begun_is_kept(home_path: Path, monkeypatch: py
     assert kind_for(Home(home_path)) == "user"
 
 
+@pytest.mark.alone
 def test_stopping_takes_a_bounded_time_even_when_a_client_stays(home_path: Path) -> None:
     async def work() -> float:
         async with started(home_path) as servers:

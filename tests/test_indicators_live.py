@@ -83,6 +83,7 @@ def test_the_whole_catalogue_goes_on_for_a_year(mode: Mode) -> None:
     agrees(catalogue(mode), 300, peeks=1)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.anyio
 async def test_the_loop_goes_on_while_a_market_is_scanned() -> None:

@@ -137,11 +137,13 @@ def settled(server: Server) -> tuple[int, float]:
         time.sleep(0.1)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_kill_in_the_middle_of_an_import_loses_nothing(tmp_path: Path, files: list[Path], victim: str) -> None:
     ordeal(tmp_path / "home", files, victim, moment_s=0.7)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path, files: list[Path], victim: str) -> None:

@@ -112,6 +112,7 @@ async def until(what: Any, patience_s: float) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.alone
 async def test_every_signal_once_in_order_though_the_leader_is_killed(members: list[Member]) -> None:
     """Its clients come back to another process, and nobody misses anything or hears it twice."""
     await until(lambda: all(member.url for member in members) and any(member.leads for member in members), 60)

@@ -108,6 +108,7 @@ def test_a_killed_ralph_leaves_no_server_behind_and_starts_again(tmp_path: Path,
         assert wait_for_matches(again, 2)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ["postgres", "redis"])
 def test_a_killed_embedded_server_is_back_within_ten_seconds(tmp_path: Path, csv: Path, name: str) -> None:
     home = tmp_path / "home"

@@ -102,6 +102,7 @@ def test_a_full_market_at_full_rate_leaves_the_browser_time(fed: Page) -> None:
     assert fed.locator("[data-row]").count() < 60, "rows out of sight are not drawn"
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_a_full_market_runs_above_50_frames_a_second(fed: Page) -> None:
     """On a machine with nothing else to do."""

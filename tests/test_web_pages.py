@@ -153,7 +153,7 @@ def test_a_file_whose_columns_are_not_known_is_helped_and_its_bad_rows_stay_to_b
     page = refused
     page.goto("/system?tab=imports")
     page.locator("[data-drop]").wait_for()
-    drop(page, "symbols.csv", ["who,종목명,시장", "005930,삼성전자,KOSPI", "x!,없는 회사,KOSPI"])
+    drop(page, "symbols.csv", ["who,종목명,시장", "0030R0,새 종목,KOSPI", "x!,없는 회사,KOSPI"])
     assert page.locator("#import-kind").input_value() == "symbols"
     page.locator("[data-problem]").wait_for()
     assert page.get_by_role("button", name="Import", exact=True).is_disabled()
