@@ -1,35 +1,16 @@
-// What runs by itself: the answers of /api/v1/schedule.
+// What runs by itself: begun now, resting, going on.
 
-import { address, ask } from "./api.svelte";
+import { post, read, type Schemas } from "./api.svelte";
 
-export interface ScheduleState {
-  name: string;
-  en: string;
-  ko: string;
-  when: string;
-  kind: string;
-  workspace: string | null;
-  screen: string | null;
-  paused: boolean;
-  last: { tick: string; by_hand: boolean; job: string | null; state: string | null } | null;
-  next_at: string | null;
+export type Telling = "run" | "pause" | "resume";
+
+export function outlook(signal: AbortSignal): Promise<Schemas["Outlook"]> {
+  return read("/api/v1/schedule", { signal });
 }
 
-export interface Outlook {
-  now: string;
-  until: string;
-  schedules: readonly ScheduleState[];
-  upcoming: readonly { at: string; name: string }[];
-  truncated: boolean;
-}
-
-const PLACE = "/api/v1/schedule";
-
-export async function outlook(signal: AbortSignal): Promise<Outlook> {
-  return (await (await ask("GET", address(PLACE), { signal })).json()) as Outlook;
-}
-
-/** Begin one now, or let it rest, or go on. */
-export async function tell(name: string, what: "run" | "pause" | "resume"): Promise<void> {
-  await ask("POST", address(`${PLACE}/{name}/${what}`, { path: { name } }));
+export async function tell(name: string, what: Telling): Promise<void> {
+  const path = { name };
+  if (what === "run") await post("/api/v1/schedule/{name}/run", undefined, { path });
+  else if (what === "pause") await post("/api/v1/schedule/{name}/pause", undefined, { path });
+  else await post("/api/v1/schedule/{name}/resume", undefined, { path });
 }
