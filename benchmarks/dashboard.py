@@ -24,6 +24,7 @@ from benchmarks.market import embedded
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+PORT = 18_480
 SYMBOLS, RATE = 2_500, 10  # rows of a full market; updates of all of them a second
 VISITS, FLIPS = 7, 40
 FRAMES_S = 4
@@ -50,7 +51,7 @@ async def measure() -> list[Goal]:
     """By the browser's own clock, from a key to the picture; the server is a process of its own on this machine."""
     async with embedded() as (folder, servers):
         await fill(servers, SYMBOLS)
-        with serving(folder, servers) as (client, _):
+        with serving(folder, servers, PORT) as (client, _):
             wait(client, "/health/ready")
             return await asyncio.to_thread(_look, client)
 

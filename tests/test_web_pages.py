@@ -113,10 +113,10 @@ def test_what_is_closed_is_what_was_asked_about(page: Page, client: httpx.Client
 def test_what_is_written_about_one_symbol_is_not_kept_for_another(page: Page, client: httpx.Client) -> None:
     first, second = (each["symbol"] for each in client.get("/api/v1/symbols", params={"limit": 2}).json()["symbols"])
     page.goto(f"/symbols/{first}?{DEMO}")
-    page.get_by_label("Notes").fill("about the first")
+    page.locator("#note").fill("about the first")
     page.evaluate(f"history.pushState(null, '', '/symbols/{second}?{DEMO}'); dispatchEvent(new Event('popstate'))")
     page.locator(f'[data-subject^="{second}"]').wait_for()
-    assert page.get_by_label("Notes").input_value() == ""
+    assert page.locator("#note").input_value() == ""
 
 
 def test_a_watched_screen_shows_moves_as_they_are_told(page: Page, client: httpx.Client) -> None:

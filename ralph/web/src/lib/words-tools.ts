@@ -6,6 +6,7 @@ export const TOOL_WORDS = {
   "screen.run": ["실행", "Run"],
   "screen.universe": ["대상", "Universe"],
   "screen.everything": ["전체", "Everything"],
+  "screen.notRead": ["‘{text}’을(를) 읽을 수 없습니다.", "‘{text}’ cannot be read."],
   "screen.fix": ["고치기: {text}", "Fix: {text}"],
   "screen.completions": ["완성 후보", "Completions"],
   "screen.matches": ["{found}개 / {all}개", "{found} of {all}"],

@@ -135,6 +135,9 @@ export class Screen {
   }
 }
 
+/** What the chart beside a list shows: a match, or one that is none. */
+export type Shown = Pick<Schemas["Match"], "symbol" | "name" | "values" | "reasons"> & { passes?: boolean };
+
 /** What a link to a saved screen or a share leads to. */
 export async function opened(query: Record<string, string>): Promise<Record<string, string | null> | null> {
   if (query.shared) {
