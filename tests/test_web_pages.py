@@ -50,7 +50,7 @@ def test_a_closed_signal_leads_to_its_record_and_its_day(page: Page, client: htt
     page.keyboard.press("j")
     page.locator("[data-signal] figure").wait_for()
     shown = page.locator("[data-signal]").get_attribute("data-signal")
-    assert f"id={shown}" in page.url, "the address leads others to the same signal"
+    page.wait_for_url(re.compile(f"id={shown}"))  # the address leads others to the same signal
     card = client.get(f"/api/v1/signals/{shown}").json()
     signal = card["signal"]
     assert signal["state"] == "closed"

@@ -35,8 +35,12 @@ function timeOf(on: string): UTCTimestamp {
   return time;
 }
 
+// Made once: a formatter costs more than a whole chart, and an axis is measured with many numbers.
+const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const CENTS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
+
 /** Also for panes of indicators, whose values may be small. */
-const plainPrice = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 100 ? 2 : 0 });
+const plainPrice = (value: number): string => (Math.abs(value) < 100 ? CENTS : WHOLE).format(value);
 
 interface Ink {
   ink: string;
