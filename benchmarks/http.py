@@ -42,17 +42,17 @@ SCREENS = (
 async def measure() -> list[Goal]:
     """Over real HTTP, with each server in a process of its own."""
     async with embedded() as (folder, servers):
-        await _fill(servers)
+        await fill(servers)
         starts = [_start_time(folder, servers) for _ in range(REPETITIONS)]
-        with _serving(folder, servers) as (client, ours):
-            _wait(client, "/health/ready")
+        with serving(folder, servers) as (client, ours):
+            wait(client, "/health/ready")
             _ask(client, len(SCREENS))  # the first calls touch memory for the first time
             milliseconds = _ask(client, 300)
             speed_of_screens(client)
             code = client.get("/api/v1/symbols?limit=1").json()["symbols"][0]["symbol"]
             latency = latency_goal(ours, list(SCREENS))
-            with _serving(folder, servers, PORT + 30, RALPH_TELEMETRY__ENABLED="false") as (other, silent):
-                _wait(other, "/health/ready")
+            with serving(folder, servers, PORT + 30, RALPH_TELEMETRY__ENABLED="false") as (other, silent):
+                wait(other, "/health/ready")
                 costs = cost_goals(ours, silent, code)
     return [
         *costs,
@@ -62,18 +62,19 @@ async def measure() -> list[Goal]:
     ]
 
 
-async def _fill(servers: EmbeddedServers) -> None:
+async def fill(servers: EmbeddedServers, symbols: int = SYMBOLS) -> None:
+    """Random bars of so many Symbols into the workspace `main`."""
     database = Database()
     await database.connect(servers.database_url)
     async with database.acquire() as connection:
         await migrate(connection)
-        bars = await asyncio.to_thread(random_bars, SYMBOLS, SESSIONS)
+        bars = await asyncio.to_thread(random_bars, symbols, SESSIONS)
         await import_bars(connection, "main", simulated_bars(bars, "benchmark"))
     await database.close()
 
 
 @contextlib.contextmanager
-def _serving(
+def serving(
     folder: Path, servers: EmbeddedServers, port: int = PORT, **settings: str
 ) -> Iterator[tuple[httpx.Client, Server]]:
     """`ralph serve` on a home of its own, so that it holds nothing of ours."""
@@ -83,7 +84,7 @@ def _serving(
     process = subprocess.Popen(command, env={**os.environ, **urls, **settings}, stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            _wait(client, "/health/live")
+            wait(client, "/health/live")
             key = (home / "owner.key").read_text().strip()
             client.headers["Authorization"] = f"Bearer {key}"
             yield client, Server(process.pid, port, key)
@@ -94,11 +95,12 @@ def _serving(
 
 def _start_time(folder: Path, servers: EmbeddedServers) -> float:
     started = time.perf_counter()
-    with _serving(folder, servers):
+    with serving(folder, servers):
         return time.perf_counter() - started
 
 
-def _wait(client: httpx.Client, path: str) -> None:
+def wait(client: httpx.Client, path: str) -> None:
+    """Until a started server gives 200."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):

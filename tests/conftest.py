@@ -26,6 +26,8 @@ from ralph.store.migrate import migrate
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.load_profile("house")
 
+pytest_plugins = ("browsing",)
+
 TEMPLATE = "ralph_template"
 ROOT = Path(__file__).resolve().parent.parent
 

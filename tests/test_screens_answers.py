@@ -180,6 +180,12 @@ def test_who_could_not_match_is_counted_by_reason() -> None:
     assert answer.excluded == {"halted": 1, "young_listing": 1, "missing_value": 0, **nobody}
     assert ask("1 / (close - 1) > 0", panel).excluded == {"halted": 1, "young_listing": 0, "missing_value": 3, **nobody}
     assert ask("close > 0", panel, universe=["A", "B"]).excluded["not_in_universe"] == 2
+    listed = ask("close > 0 and 1 / (close - 1) > 0", panel, extras=["excluded"]).excluded_symbols or []
+    assert sum(ask("close > 0 and 1 / (close - 1) > 0", panel).excluded.values()) == len(listed)
+    missing = next(each for each in listed if each.why == "missing_value")
+    assert missing.part == "1 / (close - 1) > 0"
+    assert missing.reason.en == "a figure in 1 / (close - 1) > 0 is missing"
+    assert {each.part for each in listed if each.why == "halted"} == {None}
     early = ask("close > 0", panel, as_of="2025-01-02")
     assert early.total_scanned == 3
     assert {match.symbol for match in early.matches} == {"A", "B", "D"}

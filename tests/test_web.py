@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from browsing import at, browsing, new_link, signed_in, visiting
+from browsing import at, drop, visiting
 from serving import Server
 
 if TYPE_CHECKING:
@@ -19,32 +18,8 @@ SCREEN = "rsi(14) < 45 and close > sma(50)"
 FLIPS = 10
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, simulated: Server) -> Any:
-    with simulated.client() as client:
-        return signed_in(browser, simulated.url, new_link(client))
-
-
-@pytest.fixture
-def page(browser: Browser, simulated: Server, cookies: Any) -> Iterator[Page]:
-    with visiting(browser, simulated.url, storage_state=cookies) as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(simulated: Server) -> Iterator[httpx.Client]:
-    with simulated.client(params={"workspace": "demo"}) as opened:
-        yield opened
-
-
 def run(client: httpx.Client, **request: Any) -> Any:
-    answer = client.post("/api/v1/screens/run", json={"expression": SCREEN, "limit": 100, **request})
+    answer = client.post("/api/v1/screens/run", json={"expression": SCREEN, "limit": 1_000, **request})
     return answer.raise_for_status().json()
 
 
@@ -69,7 +44,7 @@ def test_typing_changes_the_results_and_errors_come_with_their_fix(page: Page, c
     field.fill(SCREEN)
     matches(page, run(client)["total_matches"])
     field.press_sequentially(" and volume > 0")
-    assert "volume" in page.url
+    page.wait_for_url(re.compile("volume"))
     matches(page, run(client, expression=f"{SCREEN} and volume > 0")["total_matches"])
     field.fill("rsii(14) < 45")
     assert page.locator(".bad").inner_text() == "rsii"
@@ -162,6 +137,65 @@ def test_all_matches_come_as_a_file(client: httpx.Client, form: str) -> None:
     assert set(frame["workspace"].to_list()) == {"demo"}
 
 
+def test_who_is_excluded_is_listed_with_the_reason(page: Page, client: httpx.Client) -> None:
+    asked = "close > sma(400)"
+    excluded = run(client, expression=asked, **{"with": ["excluded"]})
+    listed = excluded["excluded_symbols"]
+    assert {each["why"] for each in listed} == {
+        why for why, count in excluded["excluded"].items() if count and why != "not_in_universe"
+    }
+    page.goto(at(f"/screener?q={asked}"))
+    page.get_by_role("tab", name="Excluded").click()
+    table = page.get_by_role("grid", name="Excluded")
+    table.wait_for()
+    assert int(table.get_attribute("aria-rowcount") or 0) == 1 + len(listed)
+    assert listed[0]["reason"]["en"] in page.locator(f'[data-row="{listed[0]["symbol"]}"]').inner_text()
+    why = listed[-1]["why"]
+    page.locator(f'[data-why="{why}"]').click()
+    few = sum(each["why"] == why for each in listed)
+    page.locator(f'[aria-label="Excluded"][aria-rowcount="{1 + few}"]').wait_for()
+    page.wait_for_url(re.compile(f"why={why}"))
+
+
+def test_two_screens_are_compared(page: Page, client: httpx.Client) -> None:
+    """Who meets one, both, the other: as the API's own answers say; the chart follows the list of each."""
+    other = "close > sma(20)"
+    one, two = ([match["symbol"] for match in run(client, expression=text)["matches"]] for text in (SCREEN, other))
+    page.goto(at(f"/screener?q={SCREEN}"))
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_label("Compare with").fill(other)
+    page.get_by_label("Compare with").press("Enter")
+    both = [symbol for symbol in one if symbol in two]
+    counts = {"one": len(one) - len(both), "both": len(both), "other": len(two) - len(both)}
+    for side, count in counts.items():
+        page.locator(f'[data-side="{side}"][data-count="{count}"]').wait_for()
+    page.locator('[data-side="other"]').click()
+    first = next(symbol for symbol in two if symbol not in one)
+    page.locator(f'[data-subject="{first}"]').wait_for()
+    assert "vs=" in page.url, "the address leads others to the same comparison"
+    page.reload()
+    page.locator(f'[data-side="both"][data-count="{len(both)}"]').wait_for()
+
+
+@pytest.mark.long
+def test_a_watched_screen_tells_who_enters_and_leaves(page: Page, client: httpx.Client) -> None:
+    """From the simulated market's own stream, through tape, hub and socket to the page."""
+    page.goto(at("/screener?q=close > close[1]"))
+    page.locator("[data-matches]").wait_for()
+    page.get_by_role("button", name="Watch live").click()
+    page.get_by_label("Name").fill("moving")
+    page.get_by_label("Name").press("Enter")
+    page.get_by_role("button", name="Watch live").click()
+    page.get_by_role("button", name="Watching").wait_for()
+    for event in ("entered", "left"):
+        page.locator(f'[data-move="{event}"]').first.wait_for(timeout=150_000)
+    symbol = page.locator("[data-move]").first.get_attribute("data-symbol")
+    assert client.get(f"/api/v1/symbols/{symbol}").status_code == 200
+    page.get_by_role("button", name="Watching").click()
+    page.locator("[data-move]").first.wait_for(state="detached")
+    client.delete("/api/v1/screens/moving").raise_for_status()
+
+
 def test_a_signal_is_drawn_with_the_numbers_of_its_record(page: Page, client: httpx.Client) -> None:
     page.goto(at("/signals"))
     page.get_by_role("grid", name="Signals").wait_for()
@@ -211,11 +245,7 @@ def test_a_dropped_file_is_previewed_with_its_bad_row_and_then_stored(page: Page
     ]
     page.goto(at("/system"))
     page.locator("[data-drop]").wait_for()
-    transfer = page.evaluate_handle(
-        "text => { const all = new DataTransfer(); all.items.add(new File([text], 'prices.csv')); return all; }",
-        "\n".join(rows),
-    )
-    page.dispatch_event("[data-drop]", "drop", {"dataTransfer": transfer})
+    drop(page, "prices.csv", rows)
     preview = page.locator('[data-report="preview"]')
     preview.wait_for()
     assert (preview.get_attribute("data-stored"), preview.get_attribute("data-rejected")) == ("1", "1")

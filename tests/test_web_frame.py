@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browsing import at, browsing, new_link, signed_in, visiting
+from browsing import PHONE, WEB, Live, at, look, quote, see, sideways, violations, visiting
 from serving import Server
 
+from benchmarks.dashboard import heaviest
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route, WebSocketRoute
+    from playwright.sync_api import Browser, Page, Route
 
 ROOT = Path(__file__).parent.parent
-WEB = ROOT / "ralph" / "web"
-AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = ["/", "/screener", "/screener?q=rsi(14) < 45", "/symbols", "/symbols/{code}", "/signals"]
 PAGES += ["/signals?view=performance", "/live", "/system", "/help", "/nothing"]
-PHONE: Any = {"width": 390, "height": 844}
 TOUCH_PX = 44
-SCRIPT_BYTES_MAX = 250_000  # compressed, of everything a first visit to a page loads
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, simulated: Server) -> Any:
-    with simulated.client() as client:
-        return signed_in(browser, simulated.url, new_link(client))
-
-
-@pytest.fixture
-def page(browser: Browser, simulated: Server, cookies: Any) -> Iterator[Page]:
-    with visiting(browser, simulated.url, storage_state=cookies) as opened:
-        yield opened
+SCRIPT_KB_MAX = 250  # compressed, of everything a first visit to a page loads
 
 
 @pytest.fixture(scope="module")
@@ -53,32 +31,15 @@ def code(simulated: Server) -> str:
         return str(found.json()["matches"][0]["symbol"])
 
 
-def see(page: Page, path: str) -> None:
-    """Open a page and wait until it shows what it has."""
-    page.goto(at(path))
-    page.locator("main :is(h1, .card)").first.wait_for(state="attached")
-    page.wait_for_load_state("networkidle")
-
-
 def test_every_page_meets_wcag(page: Page, code: str) -> None:
     """WCAG 2.2 A and AA as far as axe can tell, light and dark in turn, Korean and English."""
-    if not AXE.is_file():
-        pytest.skip("axe-core is absent: uv run python ops/dashboard.py check")
-    found = {}
+    found: dict[str, list[str]] = {}
     for number, path in enumerate(PAGES):
-        settings = {
-            "language": ["ko", "en"][number % 2],
-            "theme": ["light", "dark"][number // 2 % 2],
-            "colours": "korean",
-        }
-        page.add_init_script(f"localStorage.setItem('ralph.settings', {json.dumps(json.dumps(settings))})")
+        settings = look(page, number)
         if path == "/nothing":
             page.route("**/nothing*", lambda route: route.fulfill(response=route.fetch(), status=200))
         see(page, path.format(code=code))
-        page.evaluate(AXE.read_text())
-        report = page.evaluate("tags => axe.run({runOnly: tags})", STANDARDS)
-        for violation in report["violations"]:
-            found[f"{path} {settings}: {violation['id']}"] = [node["html"][:200] for node in violation["nodes"][:3]]
+        found |= {f"{path} {settings}: {name}": places for name, places in violations(page).items()}
     assert not found, json.dumps(found, indent=1, ensure_ascii=False)
 
 
@@ -133,8 +94,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(
     with visiting(browser, simulated.url, **options) as phone:
         for path in PAGES[:-1]:
             see(phone, path.format(code=code))
-            wide = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, f"{path} is {wide} px too wide"
+            assert sideways(phone) <= 0, path
         for link in phone.locator("nav a:visible").all():
             box = link.bounding_box()
             assert box is not None
@@ -218,69 +178,34 @@ def test_a_server_that_does_not_answer_is_waited_for(browser: Browser, simulated
     context.close()
 
 
-def quote(symbol: str, price: float, value: float) -> dict[str, Any]:
-    still = {"open": price, "high": price, "low": price, "volume": 1, "change": 1, "change_ratio": 0.01}
-    return {
-        "symbol": symbol,
-        "price": price,
-        "value": value,
-        "at": "2026-11-20T01:00:00Z",
-        "session": "regular",
-        "venue": "KRX",
-        **still,
-    }
-
-
 def test_the_board_follows_frames_and_asks_again_after_a_break(page: Page) -> None:
     """Prices change in place; rows jump only when somebody sorts; after a break the topics are asked for again."""
-    asked: list[dict[str, Any]] = []
-    routes: list[WebSocketRoute] = []
-
-    def serve(route: WebSocketRoute) -> None:
-        routes.append(route)
-        route.on_message(lambda text: asked.append(json.loads(text)))
-        route.send(json.dumps({"type": "hello", "protocol": 1, "epoch": "e1", "workspace": "demo", "simulated": True}))
-
-    def frame(*quotes: dict[str, Any], **more: Any) -> None:
-        routes[-1].send(json.dumps({"type": "frames", "frames": [{"topic": "board", "data": list(quotes), **more}]}))
 
     def order() -> list[str | None]:
         return [row.get_attribute("data-row") for row in page.locator("[data-row]").all()]
 
-    page.route_web_socket(re.compile("/ws"), serve)
+    live = Live(page)
     page.goto(at("/live"))
     page.locator('main [data-live="live"]').wait_for()
-    frame(quote("S00001", 1_000, 5), quote("S00002", 2_000, 9), snapshot=True)
+    live.say("board", [quote("S00001", 1_000, 5), quote("S00002", 2_000, 9)], snapshot=True)
     page.locator('[data-rows="2"]').wait_for()
     assert order() == ["S00002", "S00001"]
-    frame(quote("S00001", 1_234, 50))
+    live.say("board", [quote("S00001", 1_234, 50)])
     page.get_by_text("1,234").first.wait_for()
     assert order() == ["S00002", "S00001"]
     page.get_by_role("button", name="Sort again").click()
     assert order() == ["S00001", "S00002"]
-    asked.clear()
-    routes[-1].close()
+    live.asked.clear()
+    live.hang_up()
     page.locator('main [data-live="off"], main [data-live="connecting"]').first.wait_for()
     page.locator('main [data-live="live"]').wait_for()
     page.wait_for_function("true")
-    assert {topic for message in asked for topic in message["topics"]} >= {"board", "system"}
+    assert {topic for message in live.asked for topic in message["topics"]} >= {"board", "system"}
 
 
 def test_scripts_of_a_first_visit_are_light() -> None:
     """Compressed, with everything a page imports, for the heaviest page."""
-    manifest = json.loads((WEB / "dist" / "manifest.json").read_text())
-    entry = next(name for name, chunk in manifest.items() if chunk.get("isEntry"))
-    for name in [entry, *manifest[entry]["dynamicImports"]]:
-        files = {manifest[chunk]["file"] for chunk in closure(manifest, entry) | closure(manifest, name)}
-        weight = sum(len(gzip.compress((WEB / "dist" / file).read_bytes())) for file in files)
-        assert weight <= SCRIPT_BYTES_MAX, f"{name} loads {weight} bytes"
-
-
-def closure(manifest: dict[str, Any], name: str) -> set[str]:
-    found = {name}
-    for each in manifest[name].get("imports", []):
-        found |= closure(manifest, each)
-    return found
+    assert heaviest() <= SCRIPT_KB_MAX
 
 
 def test_the_lock_names_no_registry() -> None:

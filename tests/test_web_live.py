@@ -11,62 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browsing import browsing, new_link, signed_in, visiting
+from browsing import DESK, PHONE, look, new_link, see, sideways, violations, visiting
 from serving import Server, serving
+
+from benchmarks.dashboard import RATE, SYMBOLS, feed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-AXE = Path(__file__).parent.parent / "ralph" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 DEMO = "workspace=demo"
-TABS = [f"/system?tab={tab}&{DEMO}" for tab in ("imports", "jobs", "quality", "health", "sources")]
-PARTS = [f"/help?part={part}&{DEMO}" for part in ("first", "language", "keys", "api")]
-PAGES = [f"/signals?{DEMO}", "/signals?id={id}", f"/signals?view=performance&by=grade&{DEMO}", *TABS, *PARTS]
-PHONE: Any = {"width": 390, "height": 844}
+TABS = [f"/system?tab={tab}" for tab in ("imports", "jobs", "quality", "health", "sources")]
+PARTS = [f"/help?part={part}" for part in ("first", "language", "keys", "api")]
+PAGES = ["/signals", "/signals?id={id}", "/signals?view=performance&by=grade", *TABS, *PARTS]
 
-SYMBOLS, RATE = 2_500, 10  # rows of a full market; updates of all of them a second
 MEASURED_S = 4
 PARSES_MAX = 3  # an update may take as long as decoding its text so many times: a third of it is that alone
-
-FEED = """
-(() => {
-  const hello = JSON.stringify({type: "hello", protocol: 1, epoch: "e", workspace: "demo", simulated: true});
-  const row = (at, n) => ({symbol: String(100000 + at), price: 1000 + ((at * 7 + n * 13) % 900),
-    change: (at + n) % 9 - 4, change_ratio: ((at + n) % 9 - 4) / 100,
-    open: 1000, high: 1900, low: 1000, volume: at * 10 + n, value: at * 1e7 + n,
-    at: "2026-11-20T01:00:00Z", session: "regular", venue: "KRX"});
-  const frame = (n) => JSON.stringify({type: "frames", frames: [{topic: "board", snapshot: n === 0,
-    data: Array.from({length: SYMBOLS}, (_, at) => row(at, n))}]});
-  const frames = Array.from({length: 8}, (_, n) => frame(n));
-  window.fed = 0;
-  class Feed {
-    readyState = 1;
-    constructor() { window.feed = this; window.sample = frames[1]; setTimeout(() => this.onmessage({data: hello}), 0); }
-    send(text) {
-      if (!text.includes("board") || this.timer) return;
-      this.timer = setInterval(() => { this.onmessage({data: frames[window.fed % 8]}); window.fed += 1; }, 1000 / RATE);
-    }
-    close() { clearInterval(this.timer); }
-  }
-  window.WebSocket = Feed;
-  window.long = [];
-  new PerformanceObserver((list) => window.long.push(...list.getEntries().map((entry) => entry.duration)))
-    .observe({entryTypes: ["longtask"]});
-})()
-"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, simulated: Server) -> Any:
-    with simulated.client() as client:
-        return signed_in(browser, simulated.url, new_link(client))
 
 
 @pytest.fixture
@@ -74,7 +33,7 @@ def fed(browser: Browser, simulated: Server, cookies: Any) -> Iterator[Page]:
     """The live board with a feed of its own in the page: all rows, many times a second."""
     with visiting(browser, simulated.url, storage_state=cookies) as page:
         page.route(re.compile("/api/v1/feed"), lambda route: route.fulfill(json={"ticks": 0}))
-        page.add_init_script(FEED.replace("SYMBOLS", str(SYMBOLS)).replace("RATE", str(RATE)))
+        page.add_init_script(feed(SYMBOLS, RATE))
         page.goto(f"/live?{DEMO}")
         page.locator(f'[data-rows="{SYMBOLS}"]').wait_for()
         yield page
@@ -102,53 +61,19 @@ def test_a_full_market_at_full_rate_leaves_the_browser_time(fed: Page) -> None:
     assert fed.locator("[data-row]").count() < 60, "rows out of sight are not drawn"
 
 
-@pytest.mark.alone
-@pytest.mark.long
-def test_a_full_market_runs_above_50_frames_a_second(fed: Page) -> None:
-    """On a machine with nothing else to do."""
-    frames = fed.evaluate(
-        """seconds => new Promise((done) => {
-             window.long.length = 0;
-             let frames = 0;
-             const end = performance.now() + seconds * 1000;
-             const count = () => {
-               frames += 1;
-               performance.now() < end ? requestAnimationFrame(count) : done(frames);
-             };
-             requestAnimationFrame(count);
-           })""",
-        MEASURED_S,
-    )
-    assert frames / MEASURED_S > 50
-    assert max(fed.evaluate("window.long"), default=0) <= 100
-
-
-def see(page: Page, path: str) -> None:
-    page.goto(path)
-    page.locator("main .card").first.wait_for()
-    page.wait_for_load_state("networkidle")
-
-
 def test_pages_meet_wcag_and_fit_a_phone(browser: Browser, simulated: Server, cookies: Any) -> None:
     """WCAG 2.2 A and AA as far as axe can tell; languages and themes in turn; nothing scrolls sideways on a phone."""
-    if not AXE.is_file():
-        pytest.skip("axe-core is absent: uv run python ops/dashboard.py check")
     with simulated.client(params={"workspace": "demo"}) as client:
         newest = client.get("/api/v1/signals", params={"limit": 1}).json()["signals"][0]["id"]
-    found = {}
+    found: dict[str, list[str]] = {}
     with visiting(browser, simulated.url, storage_state=cookies, has_touch=True) as page:
-        for at, path in enumerate(PAGES):
-            kept = {"language": ["ko", "en"][at % 2], "theme": ["light", "dark"][at // 2 % 2]}
-            page.add_init_script(f"localStorage.setItem('ralph.settings', {json.dumps(json.dumps(kept))})")
-            page.set_viewport_size({"width": 1_400, "height": 900})
+        for number, path in enumerate(PAGES):
+            settings = look(page, number)
+            page.set_viewport_size(DESK)
             see(page, path.format(id=newest))
-            page.evaluate(AXE.read_text())
-            report = page.evaluate("tags => axe.run({runOnly: tags})", STANDARDS)
-            for violation in report["violations"]:
-                found[f"{path} {kept}: {violation['id']}"] = [node["html"][:200] for node in violation["nodes"][:3]]
+            found |= {f"{path} {settings}: {name}": places for name, places in violations(page).items()}
             page.set_viewport_size(PHONE)
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            if wide > 0:
+            if (wide := sideways(page)) > 0:
                 found[f"{path} on a phone"] = [f"{wide} px too wide"]
     assert not found, json.dumps(found, indent=1, ensure_ascii=False)
 

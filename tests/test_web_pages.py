@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from browsing import browsing, new_link, signed_in, visiting
+from browsing import Live, drop, quote
 from serving import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, WebSocketRoute
+    from playwright.sync_api import Page
 
 DEMO = "workspace=demo"
 DRAWS = 200  # what the page asks for
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, simulated: Server) -> Any:
-    with simulated.client() as client:
-        return signed_in(browser, simulated.url, new_link(client))
-
-
-@pytest.fixture
-def page(browser: Browser, simulated: Server, cookies: Any) -> Iterator[Page]:
-    with visiting(browser, simulated.url, storage_state=cookies) as opened:
-        yield opened
-
-
-@pytest.fixture
-def refused(browser: Browser, simulated: Server, cookies: Any) -> Iterator[Page]:
-    """A page on which requests are refused: a browser logs each of them as an error."""
-    context = browser.new_context(base_url=simulated.url, storage_state=cookies, locale="en-US")
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def client(simulated: Server) -> Iterator[httpx.Client]:
-    with simulated.client(params={"workspace": "demo"}) as opened:
-        yield opened
 
 
 def text_of(page: Page, selector: str) -> str:
@@ -84,7 +50,7 @@ def test_a_closed_signal_leads_to_its_record_and_its_day(page: Page, client: htt
     page.keyboard.press("j")
     page.locator("[data-signal] figure").wait_for()
     shown = page.locator("[data-signal]").get_attribute("data-signal")
-    assert f"id={shown}" in page.url, "the address leads others to the same signal"
+    page.wait_for_url(re.compile(f"id={shown}"))  # the address leads others to the same signal
     card = client.get(f"/api/v1/signals/{shown}").json()
     signal = card["signal"]
     assert signal["state"] == "closed"
@@ -123,6 +89,52 @@ def test_an_open_signal_is_closed_by_hand_after_a_question(page: Page, client: h
     assert client.get(f"/api/v1/signals/{signal['id']}").json()["signal"]["reason"] == "manual"
 
 
+def test_what_is_closed_is_what_was_asked_about(page: Page, client: httpx.Client) -> None:
+    """The next Signal is chosen while its card is still on the way: the button acts on the one in sight."""
+    signals = client.get("/api/v1/signals", params={"state": "triggered", "limit": 2}).json()["signals"]
+    shown, late = (each["id"] for each in signals)
+    closed: list[str] = []
+
+    def answer(route: Any) -> None:
+        closed.append(route.request.url.split("?")[0])
+        route.fulfill(json=client.get(f"/api/v1/signals/{shown}").json())
+
+    page.route(re.compile(f"/signals/{late}[?]"), lambda route: None)
+    page.route(re.compile("/close"), answer)
+    page.goto(f"/signals?state=triggered&id={shown}&{DEMO}")
+    page.locator(f'[data-signal="{shown}"]').wait_for()
+    page.locator(f'[data-row="{late}"]').click()
+    page.get_by_role("button", name="Close by hand…").click()
+    page.get_by_role("dialog", name="Close by hand").get_by_role("button", name="Close by hand").click()
+    page.get_by_text(re.compile("is closed")).wait_for()
+    assert [url.rpartition("/api/v1")[2] for url in closed] == [f"/signals/{shown}/close"]
+
+
+def test_what_is_written_about_one_symbol_is_not_kept_for_another(page: Page, client: httpx.Client) -> None:
+    first, second = (each["symbol"] for each in client.get("/api/v1/symbols", params={"limit": 2}).json()["symbols"])
+    page.goto(f"/symbols/{first}?{DEMO}")
+    page.locator("#note").fill("about the first")
+    page.evaluate(f"history.pushState(null, '', '/symbols/{second}?{DEMO}'); dispatchEvent(new Event('popstate'))")
+    page.locator(f'[data-subject^="{second}"]').wait_for()
+    assert page.locator("#note").input_value() == ""
+
+
+def test_a_watched_screen_shows_moves_as_they_are_told(page: Page, client: httpx.Client) -> None:
+    body = {"name": "told", "expression": "close > 0", "watch": True}
+    screen = client.post("/api/v1/screens", json=body).raise_for_status().json()["screen"]["id"]
+    live = Live(page)
+    page.goto(f"/screener?screen={screen}&{DEMO}")
+    page.get_by_role("button", name="Watching").wait_for()
+    page.locator('[data-live="live"]').first.wait_for()
+    moved = {"screen": screen, "symbol": "S00001", "name": "하나", "price": 1_010, "at": "2026-11-20T01:00:00Z"}
+    for number, event in enumerate(("entered", "left"), 1):
+        live.say(f"screen:{screen}", {**moved, "event": event}, seq=number)
+    page.locator('[data-move="left"][data-symbol="S00001"]').wait_for()
+    page.get_by_text("하나 entered").wait_for()
+    assert page.locator("[data-move]").count() == 2
+    client.delete(f"/api/v1/screens/{screen}").raise_for_status()
+
+
 def test_a_job_is_begun_followed_and_its_report_shown(page: Page, client: httpx.Client) -> None:
     page.goto(f"/system?tab=quality&{DEMO}")
     page.get_by_role("region", name="Data quality").get_by_role("button", name="Check all bars").click()
@@ -135,15 +147,6 @@ def test_a_job_is_begun_followed_and_its_report_shown(page: Page, client: httpx.
     counts = client.get("/api/v1/quality").json()["run"]["counts"]
     page.locator("[data-kind]").first.wait_for()
     assert [each.get_attribute("data-kind") for each in page.locator("[data-kind]").all()] == list(counts)
-
-
-def drop(page: Page, name: str, rows: list[str]) -> None:
-    """Let a file fall on the page."""
-    made = page.evaluate_handle(
-        "([name, text]) => { const all = new DataTransfer(); all.items.add(new File([text], name)); return all; }",
-        [name, "\n".join(rows)],
-    )
-    page.dispatch_event("[data-drop]", "drop", {"dataTransfer": made})
 
 
 def test_a_file_whose_columns_are_not_known_is_helped_and_its_bad_rows_stay_to_be_read(
@@ -262,35 +265,6 @@ FEED: dict[str, Any] = {
     "duplicates": 3,
     "late": 2,
 }
-
-
-class Live:
-    """The other end of the page's live connection."""
-
-    def __init__(self, page: Page) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self._routes: list[WebSocketRoute] = []
-        page.route_web_socket(re.compile("/ws"), self._serve)
-
-    def _serve(self, route: WebSocketRoute) -> None:
-        self._routes.append(route)
-        route.on_message(lambda text: self.asked.append(json.loads(text)))
-        hello = {"type": "hello", "protocol": 1, "epoch": "e1", "workspace": "demo", "simulated": True}
-        route.send(json.dumps(hello))
-
-    def say(self, topic: str, data: Any, **more: Any) -> None:
-        frame = {"topic": topic, "data": data, **more}
-        self._routes[-1].send(json.dumps({"type": "frames", "frames": [frame]}))
-
-    def hang_up(self) -> None:
-        self._routes[-1].close()
-
-
-def quote(symbol: str, price: float | None, value: float, **more: Any) -> dict[str, Any]:
-    prices = dict.fromkeys(("open", "high", "low"), price)
-    changes = {"change": 1, "change_ratio": 0.01, "volume": 10, "value": value}
-    where = {"at": "2026-11-20T01:00:00Z", "session": "regular", "venue": "KRX"}
-    return {"symbol": symbol, "price": price, **prices, **changes, **where, **more}
 
 
 def test_the_board_shows_marks_checks_tape_and_feed(page: Page, client: httpx.Client) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
-from browsing import at, browsing, new_link, signed_in, visiting
+from browsing import DESK, PHONE, at, keep_settings, visiting
 from serving import Server
 
 if TYPE_CHECKING:
@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.long
 
-VIEWS: dict[str, Any] = {"desk": {"width": 1_400, "height": 900}, "phone": {"width": 390, "height": 844}}
+VIEWS: dict[str, Any] = {"desk": DESK, "phone": PHONE}
 SCREEN = "rsi(14) < 45 and close > sma(50)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as opened:
-        yield opened
+TABS = [f"/system?tab={tab}" for tab in ("imports", "jobs", "schedule", "quality", "health", "sources")]
+PARTS = [f"/help?part={part}" for part in ("first", "language", "keys", "api")]
 
 
 @pytest.fixture(scope="module")
@@ -35,37 +31,40 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
-def paths(simulated: Server) -> list[str]:
-    """Every page with something on it."""
-    with simulated.client(params={"workspace": "demo"}) as client:
-        code = client.post("/api/v1/scans/vcp/run", json={"limit": 1}).json()["matches"][0]["symbol"]
-        signal = client.get("/api/v1/signals", params={"limit": 1}).json()["signals"][0]["id"]
-    found = [
-        "/",
-        "/screener",
-        f"/screener?q={SCREEN}",
-        "/symbols",
-        f"/symbols/{code}?ind=sma(20),macd(12,26,9),rsi(14)",
-    ]
-    return [*found, f"/signals?id={signal}", "/signals?view=performance", "/live", "/system", "/help"]
+@pytest.fixture
+def paths(client: httpx.Client) -> dict[str, str]:
+    """Every page with something on it, by the name of its picture."""
+    code = client.post("/api/v1/scans/vcp/run", json={"limit": 1}).json()["matches"][0]["symbol"]
+    signal = client.get("/api/v1/signals", params={"limit": 1}).json()["signals"][0]["id"]
+    screen = f"/screener?q={SCREEN}"
+    found = {
+        "today": "/",
+        "screener-start": "/screener",
+        "screener": screen,
+        "screener-near": f"{screen}&tab=near",
+        "screener-excluded": "/screener?q=close > sma(240)&tab=excluded",
+        "screener-compare": f"{screen}&tab=compare&vs=close > sma(20)",
+        "screener-wrong": "/screener?q=rsii(14) < 45",
+        "symbols": "/symbols",
+        "symbol": f"/symbols/{code}?ind=sma(20),macd(12,26,9),rsi(14)",
+        "signal": f"/signals?id={signal}",
+        "performance": "/signals?view=performance",
+        "live": "/live",
+        "lost": "/nothing",
+    }
+    return found | {re.sub(r"\W+", "-", path).strip("-"): path for path in TABS + PARTS}
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("look", [(language, theme) for language in ("ko", "en") for theme in ("light", "dark")])
+@pytest.mark.parametrize("look", [(*each, view) for each in product(("ko", "en"), ("light", "dark")) for view in VIEWS])
 def test_every_page_can_be_looked_at(
-    browser: Browser, simulated: Server, paths: list[str], folder: Path, look: tuple[str, str], view: str
+    browser: Browser, simulated: Server, cookies: Any, paths: dict[str, str], folder: Path, look: tuple[str, str, str]
 ) -> None:
-    language, theme = look
-    with simulated.client() as client:
-        cookies = signed_in(browser, simulated.url, new_link(client))
-    settings = json.dumps(json.dumps({"language": language, "theme": theme}))
+    language, theme, view = look
     with visiting(browser, simulated.url, storage_state=cookies, viewport=VIEWS[view]) as page:
-        page.add_init_script(f"localStorage.setItem('ralph.settings', {settings})")
-        for path in paths:
+        keep_settings(page, language=language, theme=theme)
+        for name, path in paths.items():
             page.goto(at(path))
             page.wait_for_load_state("networkidle")
-            name = re.sub(r"\W+", "-", path.split("?id=")[0]).strip("-") or "today"
             picture = folder / f"{name}.{view}.{theme}.{language}.png"
-            page.screenshot(path=picture)
+            page.screenshot(path=picture, full_page=view == "phone")
             assert picture.stat().st_size > 0

@@ -52,7 +52,7 @@ class SavedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     columns: list[str] | None = None
     sort: str | None = None
     order: Literal["asc", "desc"] | None = None
-    extras: list[Literal["funnel", "near_misses", "sparkline"]] = msgspec.field(default_factory=list, name="with")
+    extras: list[screens.Extra] = msgspec.field(default_factory=list, name="with")
     history: bool = True
 
 

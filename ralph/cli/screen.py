@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import click
 import msgspec
@@ -17,13 +17,13 @@ from ralph.cli.output import number, print_json, print_table
 from ralph.errors import BadExpression, BadParameter, NotFound
 from ralph.jobs.screening import request_of, screen_named
 from ralph.market.panel import Panel
-from ralph.screens import Answer, Match, Request, parse
+from ralph.screens import Answer, Extra, Match, Request, parse
 from ralph.screens import run as run_screen
 from ralph.screens.presets import find_preset
 from ralph.store.lists import is_list
 from ralph.store.screens import SavedScreen, find_screen
 
-EXTRAS = ("funnel", "near_misses", "sparkline")
+EXTRAS = get_args(Extra)
 _OVERRIDES = ("as_of", "universe", "limit", "columns", "order", "extras")
 WATCH_S = 5.0  # between two looks at the version of the data
 
@@ -68,7 +68,7 @@ def screen_run_command(  # one parameter an option
     columns: str | None,
     sort: str,
     order: Literal["asc", "desc"] | None,
-    extras: tuple[Literal["funnel", "near_misses", "sparkline"], ...],
+    extras: tuple[Extra, ...],
     watch: bool,
     every: float,
     workspace: str | None,

@@ -4,7 +4,7 @@ parser (tokens, calls) reads the text into the typed tree; writing turns a tree 
 plans and computes it over many Symbols; scoring, reasons and nearness explain; running puts it together.
 """
 
-from ralph.screens.answer import Answer, FunnelStep, Match, NearMiss, Reason, Request
+from ralph.screens.answer import Answer, Excluded, Extra, FunnelStep, Match, NearMiss, Reason, Request
 from ralph.screens.charting import compute_indicators, inputs_of, parse_indicators
 from ralph.screens.checking import Fix, Problem, validate
 from ralph.screens.completion import Completion, Names, complete
@@ -23,6 +23,8 @@ __all__ = [
     "Completion",
     "Context",
     "Days",
+    "Excluded",
+    "Extra",
     "Fix",
     "FunnelStep",
     "Match",

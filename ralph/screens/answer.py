@@ -13,7 +13,10 @@ LIMIT_MAX = 10_000  # matches of one page
 COLUMNS_MAX = 20
 UNIVERSE_MAX = 10_000  # Symbols named in one request
 NEAR_MISSES_MAX = 50
+EXCLUDED_MAX = 500  # of one reason
 SPARKLINE_BARS = 60
+
+Extra = Literal["funnel", "near_misses", "sparkline", "excluded"]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +41,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     columns: list[str] = []
     sort: str = "score"
     order: Literal["asc", "desc"] | None = None
-    extras: list[Literal["funnel", "near_misses", "sparkline"]] = msgspec.field(default_factory=list, name="with")
+    extras: list[Extra] = msgspec.field(default_factory=list, name="with")
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):
@@ -88,6 +91,16 @@ class NearMiss(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     passes_at: float | None = None
 
 
+class Excluded(msgspec.Struct, frozen=True, gc=False):
+    """A Symbol that could not match: the reason's name, the first part that cannot be told, and a sentence."""
+
+    symbol: Symbol
+    name: str | None
+    why: str
+    part: str | None
+    reason: Reason
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The matches as of a Session, best score first.
 
@@ -96,7 +109,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     excluded       Symbols that could not match, by reason: no_bar (none that day), halted (one without trade),
                    young_listing (fewer bars than the screen looks back on), missing_value (a figure not stored, or a
                    division by zero); these are of total_scanned. not_in_universe counts all other listed Symbols
-    funnel, near_misses, next_cursor  absent unless asked for, or where there is nothing further
+    excluded_symbols  who they are, at most 500 of each reason; without not_in_universe
+    funnel, near_misses, excluded_symbols, next_cursor  absent unless asked for, or where there is nothing further
     """
 
     workspace: str
@@ -111,4 +125,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timing_ms: float
     funnel: list[FunnelStep] | None = None
     near_misses: list[NearMiss] | None = None
+    excluded_symbols: list[Excluded] | None = None
     next_cursor: str | None = None

@@ -15,6 +15,7 @@ from ralph.market.view import View
 from ralph.screens.across import Scope
 from ralph.screens.answer import COLUMNS_MAX, SPARKLINE_BARS, Answer, FunnelStep, Match, Reason, Request
 from ralph.screens.cursor import read_cursor
+from ralph.screens.excluding import Exclusion
 from ralph.screens.lookback import bars_seen
 from ralph.screens.matching import truths
 from ralph.screens.nearness import near_misses
@@ -71,11 +72,11 @@ def run(panel: Panel, request: Request, context: Context | None = None) -> Answe
     parts = tuple(resolved(part, context) for part in asked.parts)
     found_truths = truths(scope, columns, parts)
     every = np.logical_and.reduce([truth.true for truth in found_truths])
-    false = np.logical_or.reduce([truth.false for truth in found_truths])
     whole = settled(resolved(asked.condition, context))
     named = _named(whole, asked.shown)
     found = _found(scope, columns[every], whole, list(named.values()), asked.order)
     page = page_of(view, found, cursor, request.limit)
+    left_out = Exclusion(view, universe, columns, found_truths, whole)
     near = near_misses(scope, columns, asked.parts, found_truths) if "near_misses" in request.extras else None
     return Answer(
         workspace=panel.workspace,
@@ -86,9 +87,10 @@ def run(panel: Panel, request: Request, context: Context | None = None) -> Answe
         total_scanned=int(universe.sum()),
         total_matches=int(every.sum()),
         matches=_matches(view, whole, found, page, list(named), request),
-        excluded=_excluded(view, universe, columns[~every & ~false], whole),
+        excluded=left_out.counts(),
         funnel=_funnel(asked.parts, found_truths) if "funnel" in request.extras else None,
         near_misses=near,
+        excluded_symbols=left_out.symbols(asked.parts) if "excluded" in request.extras else None,
         next_cursor=next_cursor(view, found, page, screen),
         timing_ms=(time.perf_counter() - started) * 1000,
     )
@@ -114,19 +116,6 @@ def _columns(texts: list[str]) -> list[Numeric]:
             error.field = f"columns[{index}]"
             raise
     return shown
-
-
-def _excluded(view: View, universe: BoolArray, missing: IndexArray, whole: Condition) -> dict[str, int]:
-    """Symbols that could not match, by reason; `missing` are the columns for which it cannot be told."""
-    halted = int((universe & view.halted).sum())
-    young = int((view.height - view.first[missing] < bars_seen(whole)).sum())
-    return {
-        "no_bar": int((universe & ~view.traded).sum()) - halted,
-        "halted": halted,
-        "young_listing": young,
-        "missing_value": int(missing.size) - young,
-        "not_in_universe": int((view.listed & ~universe).sum()),
-    }
 
 
 def _named(whole: Condition, columns: list[Numeric]) -> dict[str, Numeric]:

@@ -31,6 +31,11 @@ export class Refusal extends Error {
   ) {
     super(message);
   }
+
+  /** Whether the question itself is refused, so that an earlier answer says nothing about it. */
+  get isFinal(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 401 && this.status !== 429;
+  }
 }
 
 /** What every page needs to know of the server: whether it answers, and whose market it shows. */
@@ -100,7 +105,8 @@ export async function remove<P extends With<"delete">>(path: P, options: Options
   await ask("DELETE", address(path as string, options), { signal: options.signal ?? null });
 }
 
-/** What a view asks for: the newest question wins, and the last answer stays in sight until there is a new one. */
+/** What a view asks for: the newest question wins, and the last answer stays in sight until there is a new one, or
+ * until it is known that there is none. */
 export class Asked<T> {
   data = $state.raw<T | null>(null);
   refusal = $state.raw<Refusal | null>(null);
@@ -108,24 +114,27 @@ export class Asked<T> {
   answeredAt = $state(0);
   #running: AbortController | null = null;
 
-  async run(question: (signal: AbortSignal) => Promise<T>): Promise<void> {
+  /** Whether this question was the newest until its end, so that what is held now is of it. */
+  async run(question: (signal: AbortSignal) => Promise<T>): Promise<boolean> {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
     this.busy = true;
     try {
       const answer = await question(running.signal);
-      if (this.#running !== running) return;
+      if (this.#running !== running) return false;
       this.data = answer;
       this.refusal = null;
       this.answeredAt = Date.now();
     } catch (error) {
-      if (this.#running !== running) return;
+      if (this.#running !== running) return false;
       if (!(error instanceof Refusal)) throw error;
       this.refusal = error;
+      if (error.isFinal) this.data = null;
     } finally {
       if (this.#running === running) this.busy = false;
     }
+    return true;
   }
 
   stop(): void {

@@ -46,6 +46,12 @@ export class Board {
     };
   }
 
+  /** Another market: what was here is not of it. */
+  clear(): void {
+    this.quotes.clear();
+    this.#draw();
+  }
+
   #draw(): void {
     this.#drawing = 0;
     this.size = this.quotes.size;

@@ -46,6 +46,9 @@ export interface Drawing {
   marks: readonly Mark[];
 }
 
+/** Nothing to draw, always the same nothing: what has not changed is not drawn again. */
+export const NOTHING: readonly never[] = [];
+
 const ON_PRICE = "price"; // a unit of the catalogue
 
 /** Indicators that came with bars, as lines; `cards` is the catalogue, which knows their units. */
@@ -66,13 +69,14 @@ function isOscillator(card: Schemas["IndicatorCard"] | undefined): boolean {
 }
 
 /** The contractions of a Setup, in order. */
-export function legsOf(contractions: readonly Schemas["Contraction"][] | undefined): Leg[] {
-  return (contractions ?? []).map(({ high_on, high, low_on, low, depth }, at) => ({ n: at + 1, high_on, high, low_on, low, depth }));
+export function legsOf(contractions: readonly Schemas["Contraction"][] | undefined): readonly Leg[] {
+  if (!contractions?.length) return NOTHING;
+  return contractions.map(({ high_on, high, low_on, low, depth }, at) => ({ n: at + 1, high_on, high, low_on, low, depth }));
 }
 
 /** Entry, stop and targets of a Signal. */
-export function levelsOf(levels: Schemas["Levels"] | null | undefined): Level[] {
-  if (!levels) return [];
+export function levelsOf(levels: Schemas["Levels"] | null | undefined): readonly Level[] {
+  if (!levels) return NOTHING;
   return [
     { kind: "entry" as const, price: levels.entry },
     { kind: "stop" as const, price: levels.stop },
@@ -86,4 +90,11 @@ export function marksOf(signal: Schemas["Signal"]): Mark[] {
   if (signal.triggered_on) marks.push({ on: signal.triggered_on, kind: "triggered", price: signal.fill ?? null });
   if (signal.closed_on) marks.push({ on: signal.closed_on, kind: signal.state === "expired" ? "expired" : "closed", price: signal.exit ?? null });
   return marks;
+}
+
+/** The pivot of a Setup and the stop below it. */
+export function pivotOf(setup: Schemas["Setup"] | undefined): readonly Level[] {
+  if (!setup?.pivot) return NOTHING;
+  const stop = setup.stop ? [{ kind: "stop" as const, price: setup.stop }] : [];
+  return [{ kind: "pivot", price: setup.pivot }, ...stop];
 }

@@ -1,4 +1,6 @@
-// What the live topics carry besides quotes, as the protocol page writes it down.
+// What the live topics carry besides quotes, as the protocol page writes it down: frames are no part of OpenAPI.
+
+import type { Schemas } from "./api.svelte";
 
 /** Topic `scans`: a day-trading scan has found a Symbol. */
 export interface Caught {
@@ -7,28 +9,12 @@ export interface Caught {
   name: string | null;
   price: number;
   at: string;
-  reasons: readonly { en: string; ko: string }[];
+  reasons: readonly Schemas["Reason"][];
 }
 
 /** Topic `system`, once a second. */
 export interface SystemNews {
   health: string;
-  feed: { state: string; lag_ms: number | null; ticks_per_s: number | null };
+  feed: Pick<Schemas["FeedState"], "state" | "lag_ms" | "ticks_per_s">;
   at: string;
-}
-
-/** GET /api/v1/feed. */
-export interface FeedState {
-  workspace: string;
-  state: string;
-  detail: string;
-  source: string | null;
-  session: string | null;
-  speed: number | null;
-  clock: string | null;
-  lag_ms: number | null;
-  ticks: number;
-  ticks_per_s: number | null;
-  duplicates: number;
-  late: number;
 }

@@ -63,6 +63,14 @@ export class LiveSocket {
     live.state = "off";
   }
 
+  /** Begin anew, as for another market: what was numbered there means nothing here. */
+  restart(): void {
+    this.stop();
+    this.#since = {};
+    this.#epoch = "";
+    this.start();
+  }
+
   /** Listen to a topic until the returned function is called. The first listener subscribes, the last unsubscribes. */
   listen<T>(topic: string, listener: (frame: Frame<T>) => void): () => void {
     const there = this.#listeners.get(topic);
@@ -86,7 +94,9 @@ export class LiveSocket {
     this.#isGreeted = false;
     const socket = this.#open();
     this.#socket = socket;
-    socket.onmessage = (event: MessageEvent<string>) => this.#hear(JSON.parse(event.data) as Message);
+    socket.onmessage = (event: MessageEvent<string>) => {
+      if (this.#socket === socket) this.#hear(JSON.parse(event.data) as Message);
+    };
     socket.onclose = () => {
       if (this.#socket !== socket) return;
       this.#socket = null;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { age, amount, change, clock, count, direction, percent, plain, price, stamp } from "./numbers";
+import { age, amount, change, clock, count, direction, percent, plain, price, session, stamp, won } from "./numbers";
 
 describe("amounts in won", () => {
   test.each([
@@ -58,4 +58,16 @@ test("an age is told in its largest unit", () => {
 test("instants are shown as the clock in Seoul shows them", () => {
   expect(clock("2026-11-20T06:30:00Z")).toBe("15:30");
   expect(stamp("2026-11-19T23:30:00Z")).toBe("2026-11-20 08:30:00");
+});
+
+test("a session is told with its day of the week", () => {
+  expect(session("2026-11-20", "ko")).toBe("2026-11-20(금)");
+  expect(session("2026-11-22", "en")).toBe("2026-11-22(Sun)");
+  expect(session("", "en")).toBe("");
+});
+
+test("a tooltip holds the full amount", () => {
+  expect(won(1_234_567_890_123, "ko")).toBe("1,234,567,890,123원");
+  expect(won(-5, "en")).toBe("KRW -5");
+  expect(won(null, "en")).toBe("–");
 });

@@ -52,6 +52,13 @@ export function amount(value: number | null | undefined, language: Language): st
   return WHOLE.format(value);
 }
 
+/** A large amount to its last won: what a tooltip holds beside 1.23조. */
+export function won(value: number | null | undefined, language: Language): string {
+  if (!isNumber(value)) return MISSING;
+  const text = WHOLE.format(Math.round(value));
+  return language === "ko" ? `${text}원` : `KRW ${text}`;
+}
+
 /** A ratio (0.05) as a percentage (5.00%). */
 export function percent(ratio: number | null | undefined, digits = 2): string {
   return isNumber(ratio) ? `${(ratio * 100).toFixed(digits)}%` : MISSING;
@@ -97,6 +104,17 @@ export function age(at: string | number | Date, now: number, language: Language)
     }
   }
   return language === "ko" ? "방금" : "now";
+}
+
+const WEEKDAYS: Record<Language, readonly string[]> = {
+  ko: ["일", "월", "화", "수", "목", "금", "토"],
+  en: ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"],
+};
+
+/** A Session with its day of the week: 2026-11-20(금). */
+export function session(on: string, language: Language): string {
+  const weekday = WEEKDAYS[language][new Date(`${on}T00:00:00Z`).getUTCDay()];
+  return weekday ? `${on}(${weekday})` : on;
 }
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Seoul", hour: "2-digit", minute: "2-digit" });

@@ -13,9 +13,31 @@ function read(): Place {
 
 export const place = $state<Place>(read());
 
+const WRITE_MS = 160; // browsers refuse more than about two hundred changes of an address in half a minute
+
+let unwritten = ""; // an address that is shown already and not yet in the bar
+let writing: ReturnType<typeof setTimeout> | undefined;
+let wroteAt = 0;
+
+/** Write the address that is due; whoever hands it on asks for this first. */
+export function settle(): void {
+  clearTimeout(writing);
+  if (unwritten) {
+    history.replaceState(null, "", unwritten);
+    wroteAt = performance.now();
+  }
+  unwritten = "";
+}
+
+/** The view changes at once; its address follows, for typing and flipping change it faster than it may be written. */
+function replace(address: string): void {
+  unwritten = address;
+  clearTimeout(writing);
+  writing = setTimeout(settle, Math.max(0, wroteAt + WRITE_MS - performance.now()));
+}
+
 /** Key by key: a view that looks at one parameter is not woken by another. */
-function moved(): void {
-  const now = read();
+function moved(now: Place = read()): void {
   place.path = now.path;
   for (const name of Object.keys(place.query)) if (!(name in now.query)) delete place.query[name];
   Object.assign(place.query, now.query);
@@ -30,6 +52,7 @@ export function href(path: string, query: Record<string, string | null | undefin
 
 /** Go to another page of the dashboard. */
 export function go(address: string): void {
+  settle();
   history.pushState(null, "", address);
   moved();
   document.querySelector<HTMLElement>("main")?.focus({ preventScroll: false });
@@ -39,10 +62,12 @@ export function go(address: string): void {
 export function put(changes: Record<string, string | null>, how: "replace" | "push" = "replace"): void {
   const query: Record<string, string | null> = { ...place.query, ...changes };
   const address = href(place.path, query);
-  if (address === location.pathname + location.search) return;
-  if (how === "push") history.pushState(null, "", address);
-  else history.replaceState(null, "", address);
-  moved();
+  if (address === (unwritten || location.pathname + location.search)) return;
+  if (how === "push") {
+    settle();
+    history.pushState(null, "", address);
+  } else replace(address);
+  moved({ path: place.path, query: Object.fromEntries(new URLSearchParams(address.split("?")[1])) });
 }
 
 /** Links between pages do not load the document again. */
@@ -55,10 +80,17 @@ export function startRouting(): () => void {
     event.preventDefault();
     go(link.pathname + link.search);
   };
-  addEventListener("popstate", moved);
+  const follows = (): void => {
+    clearTimeout(writing);
+    unwritten = "";
+    moved();
+  };
+  addEventListener("popstate", follows);
+  addEventListener("pagehide", settle);
   document.addEventListener("click", follow);
   return () => {
-    removeEventListener("popstate", moved);
+    removeEventListener("popstate", follows);
+    removeEventListener("pagehide", settle);
     document.removeEventListener("click", follow);
   };
 }

@@ -1,35 +1,28 @@
-// What runs by itself: the answers of /api/v1/schedule.
+// What runs by itself: begun now, resting, going on.
 
-import { address, ask } from "./api.svelte";
+import { post, read, type Schemas } from "./api.svelte";
+import { t } from "./words";
 
-export interface ScheduleState {
-  name: string;
-  en: string;
-  ko: string;
-  when: string;
-  kind: string;
-  workspace: string | null;
-  screen: string | null;
-  paused: boolean;
-  last: { tick: string; by_hand: boolean; job: string | null; state: string | null } | null;
-  next_at: string | null;
+export type Telling = "run" | "pause" | "resume";
+
+export function outlook(signal: AbortSignal): Promise<Schemas["Outlook"]> {
+  return read("/api/v1/schedule", { signal });
 }
 
-export interface Outlook {
-  now: string;
-  until: string;
-  schedules: readonly ScheduleState[];
-  upcoming: readonly { at: string; name: string }[];
-  truncated: boolean;
+export async function tell(name: string, what: Telling): Promise<void> {
+  const path = { name };
+  if (what === "run") await post("/api/v1/schedule/{name}/run", undefined, { path });
+  else if (what === "pause") await post("/api/v1/schedule/{name}/pause", undefined, { path });
+  else await post("/api/v1/schedule/{name}/resume", undefined, { path });
 }
 
-const PLACE = "/api/v1/schedule";
+const CRON = /^(\d+) (\d+) \* \* \*$/;
+const BELL = /^(\d+) minutes? (after|before) the (open|close)$/;
 
-export async function outlook(signal: AbortSignal): Promise<Outlook> {
-  return (await (await ask("GET", address(PLACE), { signal })).json()) as Outlook;
-}
-
-/** Begin one now, or let it rest, or go on. */
-export async function tell(name: string, what: "run" | "pause" | "resume"): Promise<void> {
-  await ask("POST", address(`${PLACE}/{name}/${what}`, { path: { name } }));
+/** When it runs, in words where it is one of the usual times, else as it was written. */
+export function whenOf(schedule: Pick<Schemas["ScheduleState"], "when" | "on_sessions">): string {
+  const cron = CRON.exec(schedule.when);
+  if (cron) return t(schedule.on_sessions ? "when.session" : "when.day", { at: `${cron[2]!.padStart(2, "0")}:${cron[1]!.padStart(2, "0")}` });
+  const bell = BELL.exec(schedule.when);
+  return bell ? t(`when.${bell[2] as "after" | "before"}.${bell[3] as "open" | "close"}`, { minutes: bell[1]! }) : schedule.when;
 }

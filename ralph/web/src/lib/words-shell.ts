@@ -34,6 +34,7 @@ export const SHELL_WORDS = {
   "shell.today": ["최신", "newest"],
   "shell.asOf": ["기준일", "As of"],
 
+  "shell.switches": ["보기 설정", "How it looks"],
   "clock.open": ["{venue} {what} · {at}까지", "{venue} {what} · until {at}"],
   "clock.closed": ["{venue} 휴장", "{venue} closed"],
   "clock.next": ["{venue} 다음 {what} {on} {at}", "{venue} next {what} {on} {at}"],

@@ -13,15 +13,34 @@ import {
   LineStyle,
   type SeriesMarker,
   type Time,
+  type UTCTimestamp,
 } from "lightweight-charts";
 
 import type { Drawing, Line, Mark } from "../lib/drawing";
+import { settings } from "../lib/settings.svelte";
+import { t } from "../lib/words";
 
 const SHOWN = 160; // bars at first; the rest is a drag away
 const HUES = ["#e08a00", "#8e44ad", "#008a8a", "#b03a76", "#6b7f00", "#3f6fd1", "#a0522d", "#4a8f3c"];
 
+const times = new Map<string, UTCTimestamp>(); // a day's own; reading it as text costs more than drawing it
+
+/** A Session as the chart counts time. */
+function timeOf(on: string): UTCTimestamp {
+  let time = times.get(on);
+  if (time === undefined) {
+    time = (Date.parse(`${on}T00:00:00Z`) / 1000) as UTCTimestamp;
+    times.set(on, time);
+  }
+  return time;
+}
+
+// Made once: a formatter costs more than a whole chart, and an axis is measured with many numbers.
+const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const CENTS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
+
 /** Also for panes of indicators, whose values may be small. */
-const plainPrice = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) < 100 ? 2 : 0 });
+const plainPrice = (value: number): string => (Math.abs(value) < 100 ? CENTS : WHOLE).format(value);
 
 interface Ink {
   ink: string;
@@ -49,6 +68,7 @@ export class ChartCanvas {
   #levels: IPriceLine[] = [];
   #ink: Ink = inks();
   #last: Drawing | null = null;
+  #precise = false;
 
   constructor(place: HTMLElement) {
     this.#chart = createChart(place, {
@@ -66,13 +86,14 @@ export class ChartCanvas {
     this.colour();
   }
 
-  /** Take the colours of the page as they are now. */
+  /** Take the colours and the language of the page as they are now. */
   colour(): void {
     const ink = inks();
     this.#ink = ink;
     this.#chart.applyOptions({
       layout: { background: { color: ink.card }, textColor: ink.soft },
       grid: { vertLines: { color: ink.line }, horzLines: { color: ink.line } },
+      localization: { locale: settings.language === "ko" ? "ko-KR" : "en-US" },
     });
     this.#candles.applyOptions({ upColor: ink.up, downColor: ink.down, borderUpColor: ink.up, borderDownColor: ink.down, wickUpColor: ink.up, wickDownColor: ink.down });
     const drawn = this.#last;
@@ -86,9 +107,9 @@ export class ChartCanvas {
     this.#last = drawing;
     if (before?.bars !== drawing.bars) this.#drawBars(drawing);
     if (before?.bars !== drawing.bars || before.lines !== drawing.lines) this.#drawLines(drawing);
-    this.#drawLegs(drawing);
-    this.#drawLevels(drawing);
-    this.#marks.setMarkers(drawing.marks.map((mark) => this.#marker(mark)));
+    if (!before || before.legs !== drawing.legs) this.#drawLegs(drawing);
+    if (!before || before.levels !== drawing.levels) this.#drawLevels(drawing);
+    if (before?.marks.length || drawing.marks.length) this.#marks.setMarkers(drawing.marks.map((mark) => this.#marker(mark)));
     if (reset) this.#chart.timeScale().setVisibleLogicalRange({ from: drawing.bars.length - SHOWN, to: drawing.bars.length + 4 });
   }
 
@@ -103,9 +124,10 @@ export class ChartCanvas {
 
   #drawBars(drawing: Drawing): void {
     const precise = drawing.bars.some((bar) => bar.close < 100 && bar.close % 1 !== 0);
-    this.#candles.applyOptions({ priceFormat: { type: "price", precision: precise ? 2 : 0, minMove: precise ? 0.01 : 1 } });
-    this.#candles.setData(drawing.bars.map((bar) => ({ time: bar.on, open: bar.open, high: bar.high, low: bar.low, close: bar.close })));
-    this.#volume.setData(drawing.bars.map((bar) => ({ time: bar.on, value: bar.volume, color: `${bar.close >= bar.open ? this.#ink.up : this.#ink.down}66` })));
+    if (precise !== this.#precise) this.#candles.applyOptions({ priceFormat: { type: "price", precision: precise ? 2 : 0, minMove: precise ? 0.01 : 1 } });
+    this.#precise = precise;
+    this.#candles.setData(drawing.bars.map((bar) => ({ time: timeOf(bar.on), open: bar.open, high: bar.high, low: bar.low, close: bar.close })));
+    this.#volume.setData(drawing.bars.map((bar) => ({ time: timeOf(bar.on), value: bar.volume, color: `${bar.close >= bar.open ? this.#ink.up : this.#ink.down}66` })));
   }
 
   #drawLines(drawing: Drawing): void {
@@ -122,14 +144,14 @@ export class ChartCanvas {
       series.setData(
         drawing.bars.map((bar, index) => {
           const value = line.values[index];
-          return value === null || value === undefined ? { time: bar.on } : { time: bar.on, value };
+          return value === null || value === undefined ? { time: timeOf(bar.on) } : { time: timeOf(bar.on), value };
         }),
       );
     });
   }
 
   #addLine(line: Line, at: number, pane: number): ISeriesApi<"Line"> | ISeriesApi<"Histogram"> {
-    const options = { color: HUES[at % HUES.length]!, lastValueVisible: pane > 0, priceLineVisible: false, title: pane > 0 ? line.name : "" };
+    const options = { color: HUES[at % HUES.length]!, lastValueVisible: pane > 0, priceLineVisible: false, title: pane > 0 ? line.name.split(").").at(-1)! : "" };
     if (line.histogram) return this.#chart.addSeries(HistogramSeries, options, pane);
     return this.#chart.addSeries(LineSeries, { ...options, lineWidth: 2, crosshairMarkerVisible: false }, pane);
   }
@@ -142,8 +164,8 @@ export class ChartCanvas {
       .map((leg) => {
         const series = this.#chart.addSeries(LineSeries, { color: this.#ink.accent, lineWidth: 3, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false });
         series.setData([
-          { time: leg.high_on, value: leg.high },
-          { time: leg.low_on, value: leg.low },
+          { time: timeOf(leg.high_on), value: leg.high },
+          { time: timeOf(leg.low_on), value: leg.low },
         ]);
         return series;
       });
@@ -153,12 +175,12 @@ export class ChartCanvas {
     for (const level of this.#levels) this.#candles.removePriceLine(level);
     const colours = { entry: this.#ink.accent, pivot: this.#ink.accent, stop: this.#ink.down, target: this.#ink.up };
     this.#levels = drawing.levels.map((level) =>
-      this.#candles.createPriceLine({ price: level.price, color: colours[level.kind], title: level.kind, lineStyle: LineStyle.Dashed, lineWidth: 1, axisLabelVisible: true }),
+      this.#candles.createPriceLine({ price: level.price, color: colours[level.kind], title: t(`symbol.${level.kind}`), lineStyle: LineStyle.Dashed, lineWidth: 1, axisLabelVisible: true }),
     );
   }
 
   #marker(mark: Mark): SeriesMarker<Time> {
     const isIn = mark.kind === "triggered" || mark.kind === "armed";
-    return { time: mark.on, position: isIn ? "belowBar" : "aboveBar", shape: mark.kind === "armed" ? "circle" : isIn ? "arrowUp" : "arrowDown", color: this.#ink.accent, text: mark.kind };
+    return { time: timeOf(mark.on), position: isIn ? "belowBar" : "aboveBar", shape: mark.kind === "armed" ? "circle" : isIn ? "arrowUp" : "arrowDown", color: this.#ink.accent, text: t(`state.${mark.kind}`) };
   }
 }

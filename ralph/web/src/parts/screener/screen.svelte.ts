@@ -10,17 +10,21 @@ export const COLUMNS = ["close", CHANGE, "value", RANGE_52];
 
 const PAGE = 100;
 const TYPING_MS = 25; // a pause so short between two keys is not worth a question
+const STILL_MS = 300; // who types no more for so long may want to know who nearly matched
 const SEPARATOR = ";";
 
-type Extra = "funnel" | "near_misses" | "sparkline";
+type Extra = "funnel" | "sparkline" | "excluded";
 
 export class Screen {
   text = $state(place.query.q ?? "");
   checked = $state.raw<{ text: string; said: Schemas["Checked"] } | null>(null);
   answer = new Asked<Schemas["Answer"]>();
   writing = new Asked<Schemas["Checked"]>();
+  misses = new Asked<readonly Schemas["NearMiss"][]>(); // of the answer; they cost several times what it does
+  answered = $state(""); // the text that the answer is of
   tookMs = $state(0); // from the key to the answer
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #missing: ReturnType<typeof setTimeout> | undefined;
   #more: Promise<void> | null = null;
 
   /** What the server says of the text as it stands; null while it has not said anything yet. */
@@ -59,6 +63,8 @@ export class Screen {
     if (!text.trim()) {
       this.writing.clear();
       this.answer.clear();
+      this.misses.clear();
+      clearTimeout(this.#missing);
       this.checked = null;
       return;
     }
@@ -70,15 +76,29 @@ export class Screen {
 
   /** The same text again: something else has changed. */
   async refresh(): Promise<void> {
+    clearTimeout(this.#timer);
     await this.#check(this.text, null, performance.now());
   }
 
   /** What the text finds, as the address says. */
   async run(startedAt = performance.now()): Promise<void> {
     if (!this.text.trim()) return;
-    const request = this.#request(["funnel", "near_misses", "sparkline"]);
-    await this.answer.run((signal) => post("/api/v1/screens/run", request, { signal }));
-    if (this.answer.data) this.tookMs = performance.now() - startedAt;
+    const text = this.text;
+    this.misses.stop();
+    clearTimeout(this.#missing);
+    const request = this.#request(["funnel", "sparkline", ...(place.query.tab === "excluded" ? (["excluded"] as const) : [])]);
+    const isNewest = await this.answer.run((signal) => post("/api/v1/screens/run", request, { signal }));
+    if (!isNewest || this.answer.refusal) return;
+    this.misses.clear();
+    this.answered = text;
+    this.tookMs = performance.now() - startedAt;
+    const isWanted = place.query.tab === "near" || !this.answer.data?.total_matches;
+    this.#missing = setTimeout(() => void this.#nearly(request), isWanted ? 0 : STILL_MS);
+  }
+
+  /** Who fails one part only, of what was just asked. */
+  async #nearly(request: Schemas["Request"]): Promise<void> {
+    await this.misses.run(async (signal) => (await post("/api/v1/screens/run", { ...request, columns: [], limit: 1, with: ["near_misses"] }, { signal })).near_misses ?? []);
   }
 
   #request(extras: Extra[], cursor: string | null = null): Schemas["Request"] {
@@ -114,6 +134,9 @@ export class Screen {
     return said.valid && said.canonical?.endsWith(" > 0") ? said.canonical.slice(0, -" > 0".length) : null;
   }
 }
+
+/** What the chart beside a list shows: a match, or one that is none. */
+export type Shown = Pick<Schemas["Match"], "symbol" | "name" | "values" | "reasons"> & { passes?: boolean };
 
 /** What a link to a saved screen or a share leads to. */
 export async function opened(query: Record<string, string>): Promise<Record<string, string | null> | null> {
