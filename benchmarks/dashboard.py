@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 
 from benchmarks.goal import Goal
-from benchmarks.http import fill, serving, wait
+from benchmarks.http import fill, serving, wait_for
 from benchmarks.market import embedded
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def measure() -> list[Goal]:
     async with embedded() as (folder, servers):
         await fill(servers, SYMBOLS)
         with serving(folder, servers, PORT) as (client, _):
-            wait(client, "/health/ready")
+            wait_for(client, "/health/ready")
             return await asyncio.to_thread(_look, client)
 
 

@@ -45,14 +45,14 @@ async def measure() -> list[Goal]:
         await fill(servers)
         starts = [_start_time(folder, servers) for _ in range(REPETITIONS)]
         with serving(folder, servers) as (client, ours):
-            wait(client, "/health/ready")
+            wait_for(client, "/health/ready")
             _ask(client, len(SCREENS))  # the first calls touch memory for the first time
             milliseconds = _ask(client, 300)
             speed_of_screens(client)
             code = client.get("/api/v1/symbols?limit=1").json()["symbols"][0]["symbol"]
             latency = latency_goal(ours, list(SCREENS))
             with serving(folder, servers, PORT + 30, RALPH_TELEMETRY__ENABLED="false") as (other, silent):
-                wait(other, "/health/ready")
+                wait_for(other, "/health/ready")
                 costs = cost_goals(ours, silent, code)
     return [
         *costs,
@@ -79,12 +79,12 @@ def serving(
 ) -> Iterator[tuple[httpx.Client, Server]]:
     """`ralph serve` on a home of its own, so that it holds nothing of ours."""
     home = folder / f"served-{port}"
-    urls = {"RALPH_DATABASE_URL": servers.database_url, "RALPH_REDIS_URL": servers.redis_url, "RALPH_HOME": str(home)}
+    urls = surroundings(home, servers)
     command = [sys.executable, "-m", "ralph", "serve", "--port", str(port), "--no-open", "--no-demo"]
     process = subprocess.Popen(command, env={**os.environ, **urls, **settings}, stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            wait(client, "/health/live")
+            wait_for(client, "/health/live")
             key = (home / "owner.key").read_text().strip()
             client.headers["Authorization"] = f"Bearer {key}"
             yield client, Server(process.pid, port, key)
@@ -93,14 +93,18 @@ def serving(
         process.wait()
 
 
+def surroundings(home: Path, servers: EmbeddedServers) -> dict[str, str]:
+    """What a process of ours is told by its environment."""
+    return {"RALPH_DATABASE_URL": servers.database_url, "RALPH_REDIS_URL": servers.redis_url, "RALPH_HOME": str(home)}
+
+
 def _start_time(folder: Path, servers: EmbeddedServers) -> float:
     started = time.perf_counter()
     with serving(folder, servers):
         return time.perf_counter() - started
 
 
-def wait(client: httpx.Client, path: str) -> None:
-    """Until a started server gives 200."""
+def wait_for(client: httpx.Client, path: str) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):

@@ -64,12 +64,12 @@ def cost_goals(ours: Server, silent: Server, code: str) -> list[Goal]:
 
 def latency_goal(ours: Server, screens: list[str]) -> Goal:
     """H7: p99 at RATE_PER_S, while screens are asked without pause, against the same when nobody asks."""
-    idle = _paced(ours)
+    idle = paced(ours)
     stop = threading.Event()
     thread = threading.Thread(target=_ask_screens, args=(ours, screens, stop))
     thread.start()
     try:
-        busy = _paced(ours)
+        busy = paced(ours)
     finally:
         stop.set()
         thread.join()
@@ -121,7 +121,7 @@ def _read_answer(connection: socket.socket) -> None:
         left -= len(connection.recv(65_536))
 
 
-def _paced(server: Server) -> float:
+def paced(server: Server) -> float:
     """p99 in seconds of small requests at a steady rate, each counted from the moment it was due."""
     taken = []
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers=_headers(server)) as client:

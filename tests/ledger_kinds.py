@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from typing import Any
 
 import msgspec
 
-from ralph.errors import BadParameter
+from ralph.errors import BadParameter, DatabaseDown
 from ralph.jobs.kind import CataloguePath, JobContext, JobKind, Kinds
 
 EFFECTS = "CREATE TABLE effects (job_id text, step integer, pid integer)"
@@ -50,6 +51,12 @@ async def _act(context: JobContext, args: WordArgs) -> Any:
         raise ZeroDivisionError("not today")
     if args.word == "fail once" and context.lease.attempts == 1:
         raise ZeroDivisionError("once")
+    if args.word == "away" or (args.word == "away for long" and context.lease.attempt <= 8):
+        raise DatabaseDown("the database is not reachable")
+    if args.word == "block":
+        time.sleep(0.9)  # noqa: ASYNC251  # longer than a lease: nothing else happens in this process
+    if args.word == "deaf":
+        time.sleep(3_600)  # noqa: ASYNC251
     if args.word == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if args.word == "hang":

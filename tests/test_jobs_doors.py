@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import Server, environment, ralph, serving
+from serving import Server, environment, serving, told
+
+from ralph.cli.served import refusal
+from ralph.errors import BadRequest, DataNotFound
+from ralph.store.ledger import JobError
 
 BARS = "symbol,date,open,high,low,close,volume\n" + "".join(
     f"00593{code},2026-05-{day:02},100,110,90,{100 + day},1000\n" for code in range(3) for day in range(4, 30)
@@ -24,7 +28,7 @@ HISTORY = {"expression": "close > 1", "from": "2026-05-01", "to": "2026-05-20", 
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("jobs") / "home", "--no-demo") as running:
         (running.home / "prices.csv").write_text(BARS)
-        assert ralph(running.home, "import", "bars", str(running.home / "prices.csv")).returncode == 0
+        assert told(running.home, "import", "bars", str(running.home / "prices.csv")).returncode == 0
         yield running
 
 
@@ -115,17 +119,49 @@ def test_an_upload_becomes_a_job(server: Server) -> None:
         assert client.get(f"/api/v1/quality/runs/{run['result']['run_id']}").status_code == 200
 
 
+def test_work_that_takes_long_is_a_job_wherever_it_is_asked_for(server: Server) -> None:
+    """202 and a Location, of signals, of the history of a screen and of adjustments; cancelled, each is over."""
+    span = {"from": "2026-05-18", "to": "2026-05-20"}
+    later, paths = {"Prefer": "respond-async"}, ("signals/run", "adjustments/propose")
+    with server.client() as client:
+        screen = client.post("/api/v1/screens", json={"name": "up", "expression": "close > 1"}).json()["id"]
+        made = client.post("/api/v1/signals/backfill", json=span, headers={"Idempotency-Key": "b"})
+        filled = client.post(f"/api/v1/screens/{screen}/runs", json=span, headers=later)
+        others = [client.post(f"/api/v1/{path}", json={}, headers=later) for path in paths]
+        assert [each.status_code for each in (made, filled, *others)] == [202] * 4
+        for each in others:
+            assert client.post(f"{each.headers['Location']}/cancel").status_code == 202
+        job = ended(server, made.headers["Location"])
+        assert (job["state"], job["result"]["sessions"], job["key"]) == ("succeeded", 3, "b"), job
+        job = ended(server, filled.headers["Location"])
+        assert (job["state"], job["result"]["filled"], job["result"]["hits"]) == ("succeeded", 3, 9), job
+        assert [ended(server, each.headers["Location"])["state"] for each in others] == ["cancelled"] * 2
+        wrong = client.post("/api/v1/jobs", json={"kind": "signals", "args": {"rebuild": True}})
+        assert ended(server, wrong.headers["Location"])["error"]["field"] == "from"
+
+
+def test_what_a_job_was_refused_for_is_refused_by_the_command() -> None:
+    """With the same reaction; what is not known is a refusal all the same."""
+    known = refusal(JobError("DATA_NOT_FOUND", "no Session", "from", "a date"))
+    assert (type(known), known.exit_code, known.field, known.accepted) == (DataNotFound, 3, "from", "a date")
+    assert type(refusal(JobError("SOMETHING", "else"))) is BadRequest
+
+
 def test_the_command_begins_watches_and_lists(server: Server) -> None:
-    begun = ralph(server.home, "jobs", "start", "panel", '{"workspace": "main"}', "--json")
+    """Also a command about something else, whose work the server does."""
+    made = told(server.home, "signals", "backfill", "--from", "2026-05-21", "--to", "2026-05-22", "--json")
+    assert json.loads(made.stdout)["systems"], made.stderr
+    assert "signals" in told(server.home, "jobs", "ls", "--limit", "1").stdout
+    begun = told(server.home, "jobs", "start", "panel", '{"workspace": "main"}', "--json")
     assert begun.returncode == 0, begun.stderr
     job = json.loads(begun.stdout)
     assert (job["state"], job["result"]["workspace"]) == ("succeeded", "main")
-    shown = ralph(server.home, "jobs", "show", job["id"])
+    shown = told(server.home, "jobs", "show", job["id"])
     assert "succeeded" in shown.stdout
-    listed = json.loads(ralph(server.home, "jobs", "ls", "--kind", "panel", "--json").stdout)
+    listed = json.loads(told(server.home, "jobs", "ls", "--kind", "panel", "--json").stdout)
     assert [each["id"] for each in listed] == [job["id"]]
-    assert ralph(server.home, "jobs", "show", "999999").returncode == 3
-    assert ralph(server.home, "jobs", "retry", job["id"]).returncode == 2
+    assert told(server.home, "jobs", "show", "999999").returncode == 3
+    assert told(server.home, "jobs", "retry", job["id"]).returncode == 2
 
 
 def test_interrupted_watching_leaves_the_job(server: Server) -> None:
@@ -195,12 +231,12 @@ def test_files_are_left_to_the_server(server: Server, tmp_path: Path) -> None:
     """Several of them are one job; each is told of, the broken one, too. Detached, the job is all that is said."""
     (tmp_path / "bad.csv").write_text("nothing")
     (tmp_path / "good.csv").write_text(BARS.replace("2026-05", "2026-03"))
-    told = json.loads(ralph(server.home, "import", "bars", str(tmp_path), "--json").stdout)
-    assert told[0]["error"]["code"] == "BAD_FILE"
-    assert (told[1]["file_name"], told[1]["stored"]) == ("good.csv", 78)
-    refused = ralph(server.home, "import", "bars", str(tmp_path / "bad.csv"))
+    both = json.loads(told(server.home, "import", "bars", str(tmp_path), "--json").stdout)
+    assert both[0]["error"]["code"] == "BAD_FILE"
+    assert (both[1]["file_name"], both[1]["stored"]) == ("good.csv", 78)
+    refused = told(server.home, "import", "bars", str(tmp_path / "bad.csv"))
     assert (refused.returncode, "bad.csv" in refused.stderr) == (1, True), refused.stderr
-    left = ralph(server.home, "import", "bars", str(tmp_path / "good.csv"), "--detach", "--json")
+    left = told(server.home, "import", "bars", str(tmp_path / "good.csv"), "--detach", "--json")
     job = ended(server, f"/api/v1/jobs/{json.loads(left.stdout)['id']}")
     assert (job["state"], job["result"]["unchanged"]) == ("succeeded", 78)
     assert list((server.home / "inbox").iterdir()) == []
@@ -229,14 +265,14 @@ def test_the_schedule_is_shown_paused_and_run(server: Server) -> None:
         removing["args"] = {"apply": True, "dry_run": job["id"]}
         done = ended(server, client.post("/api/v1/jobs", json=removing).headers["Location"])
         assert (done["state"], done["result"]["applied"]) == ("succeeded", True)
-    listed = ralph(server.home, "schedule", "ls")
+    listed = told(server.home, "schedule", "ls")
     assert "30 minutes after the close" in listed.stdout
     assert "retention" in listed.stdout
 
 
 def test_the_end_of_a_session_is_shown_step_by_step(server: Server) -> None:
     """A history to which nobody delivers: its newest Session is done, in a process of its own."""
-    ran = ralph(server.home, "schedule", "run", "end-of-day")
+    ran = told(server.home, "schedule", "run", "end-of-day")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for step in ("bars", "adjustment", "quality", "panel", "scans", "signals", "gate", "screens", "warm"):
         assert step in ran.stdout, ran.stdout

@@ -171,7 +171,8 @@ async def test_a_worker_that_stops_hands_over(means: Means) -> None:
 
 
 async def test_a_worker_that_was_away_too_long_can_no_longer_write(means: Means) -> None:
-    """Its lease runs out while its loop stands still; another attempt does the rest, each effect once."""
+    """Its lease runs out while it says nothing; another attempt does the rest, each effect once. As it turns out to
+    live, the attempt that was taken from it does not count."""
     async with means.database.acquire() as connection:
         await connection.execute(ledger_kinds.EFFECTS)
     job_id = await ask(means.database, STEPS, StepArgs(10, 0.05))
@@ -185,9 +186,38 @@ async def test_a_worker_that_was_away_too_long_can_no_longer_write(means: Means)
     stuck.stop_picking()
     await task
     assert job.state == "succeeded"
-    assert job.attempts == 2
+    assert (await look(means.database, job_id)).attempts == 1
     async with means.database.acquire() as connection:
+        assert await connection.fetchval("SELECT attempt FROM jobs") == 2
         assert await connection.fetchval("SELECT array_agg(step ORDER BY step) FROM effects") == list(range(10))
+
+
+async def test_a_worker_that_stood_still_has_lost_nothing(means: Means) -> None:
+    """For longer than its leases; when it goes on it keeps them first, and sweeps then."""
+    async with means.database.acquire() as connection:
+        await connection.execute(ledger_kinds.EFFECTS)
+    async with working(means):
+        blocking = [await ask(means.database, ACT, WordArgs("block")) for _ in range(2)]
+        beside = await ask(means.database, STEPS, StepArgs(1, 0.3))
+        for job_id in (*blocking, beside):
+            job = await ended(means.database, job_id)
+            assert (job.state, job.attempts, job.error) == ("succeeded", 1, None)
+    async with means.database.acquire() as connection:
+        assert await connection.fetchval("SELECT max(attempt) FROM jobs") == 1
+
+
+async def test_a_job_does_not_die_of_an_outage(means: Means) -> None:
+    """Attempts that end because the database is away do not count, unless nothing else happens for too long."""
+    async with working(means):
+        job_id = await ask(means.database, ACT, WordArgs("away for long"))
+        job = await ended(means.database, job_id)
+        assert (job.state, job.attempts) == ("succeeded", 1)
+    async with means.database.acquire() as connection:
+        assert await connection.fetchval("SELECT attempt FROM jobs") == 9
+    impatient = msgspec.structs.replace(means.config, jobs=msgspec.structs.replace(SHORT, outage_s=0.0))
+    async with working(replace(means, config=impatient)):
+        job = await ended(means.database, await ask(means.database, ACT, WordArgs("away")))
+        assert (job.state, job.attempts) == ("dead", 5)
 
 
 async def test_followers_are_told_of_every_change_until_the_end(means: Means) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from ralph.api.jobs import Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.config import Config
 from ralph.errors import BadParameter
 from ralph.jobs.adjustment import ShownAction, find_proposals, show_action
+from ralph.jobs.chores import ADJUSTMENTS, WorkspaceArgs
 from ralph.store.actions import Findings, State, StoredAction, Verdict, certain_actions, decide, list_actions
 from ralph.store.database import Database
+from ralph.store.ledger import Job
 from ralph.store.markets import Markets
 
 IDS_MAX = 1_000
@@ -93,9 +96,15 @@ async def propose(
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
     workspace: FromQuery[str | None] = None,
-) -> Findings:
-    """Look for unadjusted splits in raw prices, base prices and listed shares; open proposals are replaced."""
-    return await find_proposals(database, markets.panel(workspace).workspace, auto=config.adjustment.auto)
+    prefer: Prefer = None,
+) -> Findings | Response[Job]:
+    """Look for unadjusted splits in raw prices, base prices and listed shares; open proposals are replaced. With
+    `Prefer: respond-async` the answer is 202 and a job."""
+    name = markets.panel(workspace).workspace
+    if is_async(prefer):
+        async with database.acquire() as connection:
+            return await accepted(connection, ADJUSTMENTS, WorkspaceArgs(name), None)
+    return await find_proposals(database, name, auto=config.adjustment.auto)
 
 
 @post("/confirm", operation_id="confirmAdjustments", tags=["adjustments"], status_code=200, responses=PROBLEMS)

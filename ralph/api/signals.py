@@ -8,18 +8,21 @@ from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
-from litestar import Router, get, post
+from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
+from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.errors import UnknownSymbol
+from ralph.jobs.backfills import SIGNALS, SignalsArgs
 from ralph.jobs.signalling import Ran, Signalling
 from ralph.market.panel import Panel
 from ralph.market.symbol import parse_symbol
 from ralph.signals.performance import Report
 from ralph.signals.signal import Grade, Signal, State, Transition
 from ralph.store.database import Database
+from ralph.store.ledger import Job
 from ralph.store.markets import Markets
 from ralph.store.signals import Asked, find_signal, signals_page
 
@@ -83,6 +86,16 @@ class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     system: str | None = None
 
 
+class BackfillRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
+    """Which Sessions to play, up to the newest where no end is given, and for which system (all). rebuild: a history
+    that begins later is made anew."""
+
+    since: date
+    until: date | None = None
+    system: str | None = None
+    rebuild: bool = False
+
+
 @get("/", operation_id="listSignals", summary="Signals", tags=["signals"], responses=PROBLEMS)
 async def list_page(
     database: NamedDependency[Database],
@@ -124,11 +137,34 @@ async def measure(
 @post("/run", operation_id="runSignals", tags=["signals"], status_code=200, responses=PROBLEMS)
 async def run(
     data: JSONBody[RunRequest],
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
     signalling: NamedDependency[Signalling],
     workspace: FromQuery[str | None] = None,
-) -> Ran:
-    """Make the Signals of a Session, and of those since the last one that was played; twice is as once."""
+    prefer: Prefer = None,
+) -> Ran | Response[Job]:
+    """Make the Signals of a Session, and of those since the last one that was played; twice is as once. With `Prefer:
+    respond-async` the answer is 202 and a job."""
+    if is_async(prefer):
+        args = SignalsArgs(markets.panel(workspace).workspace, until=data.as_of, system=data.system)
+        async with database.acquire() as connection:
+            return await accepted(connection, SIGNALS, args, None)
     return await signalling.run(workspace, data.as_of, data.system)
+
+
+@post("/backfill", operation_id="backfillSignals", tags=["signals"], status_code=202, responses=PROBLEMS)
+async def backfill(
+    data: JSONBody[BackfillRequest],
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    workspace: FromQuery[str | None] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Job]:
+    """Make the Signals of a range of Sessions, as of each of them: a job, which is followed at the Location."""
+    where = markets.panel(workspace).workspace
+    args = SignalsArgs(where, data.since, data.until, data.system, data.rebuild)
+    async with database.acquire() as connection:
+        return await accepted(connection, SIGNALS, args, idempotency_key)
 
 
 @get("/{signal_id:str}", operation_id="getSignal", tags=["signals"], responses=PROBLEMS)
@@ -197,4 +233,4 @@ def _bars(panel: Panel, signal: Signal) -> list[ChartBar]:
     return [ChartBar(day, *values) for day, values in zip(days.tolist(), numbers.tolist(), strict=True)]
 
 
-router = Router("/signals", route_handlers=[list_page, measure, run, show, close])
+router = Router("/signals", route_handlers=[list_page, measure, run, backfill, show, close])

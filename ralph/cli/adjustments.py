@@ -9,8 +9,10 @@ import click
 
 from ralph.cli.options import home_option, json_option, open_database, run, settings, workspace_option
 from ralph.cli.output import number, print_json, print_table
+from ralph.cli.served import is_served, through_server
 from ralph.errors import BadParameter, DataNotFound
 from ralph.jobs.adjustment import ShownAction, find_proposals, show_action
+from ralph.jobs.chores import ADJUSTMENTS, WorkspaceArgs
 from ralph.store.actions import Findings, State, StoredAction, Verdict, certain_actions, decide, list_actions
 from ralph.store.workspaces import default_workspace
 
@@ -63,6 +65,8 @@ def propose_command(workspace: str | None, home: Path | None, as_json: bool) -> 
         async with open_database(config, "adjustments") as database:
             async with database.acquire() as connection:
                 name = workspace or await default_workspace(connection)
+            if is_served(config):
+                return await through_server(database, ADJUSTMENTS, WorkspaceArgs(name), Findings)
             return await find_proposals(database, name, auto=config.adjustment.auto)
 
     found = run(find())

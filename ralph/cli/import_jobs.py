@@ -12,10 +12,9 @@ from typing import Any
 import msgspec
 
 from ralph.cli.jobs import follow
+from ralph.cli.served import is_served, refusal
 from ralph.config import Config
-from ralph.embedded.home import Home
-from ralph.embedded.servers import SERVING
-from ralph.errors import BadFile, BadParameter, BadRequest, NotAllowed, NotFound, RalphError, TooLarge, Unavailable
+from ralph.errors import BadFile, BadRequest, RalphError, Unavailable
 from ralph.jobs.chores import IMPORT, INBOX, ImportArgs
 from ralph.jobs.imports import ENDINGS, FileImport
 from ralph.jobs.kind import enqueue
@@ -25,16 +24,10 @@ from ralph.store.ledger import Job, JobError, JobId, find_job
 
 FILES_MAX = 200  # of one job; more are imported here, file by file
 
-_ERRORS: dict[str, type[BadRequest]] = {
-    kind.code: kind for kind in (BadRequest, BadFile, BadParameter, NotAllowed, NotFound, TooLarge)
-}
-
 
 def goes_as_job(config: Config, files: Sequence[Path], order: FileImport, *, detach: bool) -> bool:
     """Whether the running server can do it. Unavailable where it must, and cannot."""
-    holder = Home(config.home).holder()
-    is_served = holder is not None and holder.purpose in SERVING and config.jobs.embedded
-    can = is_served and not order.dry_run and _are_plain(files)
+    can = is_served(config) and not order.dry_run and _are_plain(files)
     if detach and not can:
         raise Unavailable(
             f"--detach needs a running `ralph up`, and at most {FILES_MAX} files that exist, each with another name",
@@ -75,7 +68,7 @@ async def outcomes(
     if job.state == "failed" and job.error is not None:
         place = config.home / INBOX / Path(job.args["file"]).parts[0]
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)  # tried again, it would be refused again
-        raise _error(job.error)
+        raise refusal(job.error)
     if job.state != "succeeded":
         raise RalphError(f"job {job.id} is {job.state}" + (f": {job.error.message}" if job.error else ""))
     if len(files) == 1:
@@ -86,12 +79,8 @@ async def outcomes(
 
 def _outcome(told: dict[str, Any]) -> ImportReport | BadRequest:
     if "error" in told:
-        return _error(msgspec.convert(told["error"], JobError))
+        return refusal(msgspec.convert(told["error"], JobError))
     return msgspec.convert(told, ImportReport)
-
-
-def _error(told: JobError) -> BadRequest:
-    return _ERRORS.get(told.code, BadRequest)(told.message, field=told.field, accepted=told.accepted)
 
 
 def _copy(files: Sequence[Path], place: Path) -> None:

@@ -9,9 +9,11 @@ import click
 
 from ralph.cli.options import home_option, json_option, open_database, run, settings, workspace_option
 from ralph.cli.output import number, print_json, print_table
+from ralph.cli.served import is_served, through_server
 from ralph.config import Config
 from ralph.embedded.home import Home
 from ralph.errors import UnknownSymbol
+from ralph.jobs.chores import QUALITY, WorkspaceArgs
 from ralph.jobs.quality import examine_file, load_holes, run_quality
 from ralph.market.quality import KINDS, SEVERITIES, Finding
 from ralph.market.symbol import Symbol, parse_symbol
@@ -86,7 +88,10 @@ async def _run_home(
             name = workspace or await default_workspace(connection)
             if wanted.symbol is not None:
                 await find_symbol(connection, name, wanted.symbol)
-        report = await run_quality(database, name, Home(config.home).calendar(), config.quality)
+        if is_served(config):
+            report = await through_server(database, QUALITY, WorkspaceArgs(name), QualityRun)
+        else:
+            report = await run_quality(database, name, Home(config.home).calendar(), config.quality)
         async with database.acquire() as connection:
             found, following = await list_findings(connection, report, wanted, limit=limit)
         return report, found, following is not None

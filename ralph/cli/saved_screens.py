@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import click
 
 from ralph import screens
 from ralph.cli.desk import opened
-from ralph.cli.options import Day, home_option, json_option, run, workspace_option
-from ralph.cli.output import number, print_json, print_table
+from ralph.cli.options import Day, home_option, json_option, run, settings, workspace_option
+from ralph.cli.output import ProgressBar, number, print_json, print_table
+from ralph.cli.served import is_served, through_server
 from ralph.errors import BadParameter, NotFound
+from ralph.jobs.backfills import SCREEN_RUNS, ScreenRunsArgs
 from ralph.jobs.hit_export import export_hits, load_hits
 from ralph.jobs.saving import alter_screen, save_screen
 from ralph.jobs.screening import Filled
@@ -252,7 +255,11 @@ async def _fill(home: Path | None, workspace: str | None, name: str, within: Ran
     async with opened(home, workspace) as desk:
         async with desk.database.acquire() as connection:
             found = await find_screen(connection, desk.workspace, name)
-        return await desk.screening.fill(desk.workspace, found, within.since, within.until)
+        if is_served(settings(home)):
+            args = ScreenRunsArgs(found.id, within.since, within.until, desk.workspace)
+            return await through_server(desk.database, SCREEN_RUNS, args, Filled)
+        with closing(ProgressBar("screen")) as bar:
+            return await desk.screening.fill(desk.workspace, found, within.since, within.until, bar)
 
 
 async def _exported(home: Path | None, workspace: str | None, name: str, within: Range, suffix: str) -> bytes:

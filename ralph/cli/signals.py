@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from ralph.cli.desk import Desk, opened
 from ralph.cli.options import Day, home_option, json_option, run, settings, workspace_option
 from ralph.cli.output import ProgressBar, number, print_json, print_table
+from ralph.cli.served import is_served, through_server
+from ralph.jobs.backfills import SIGNALS, SignalsArgs
 from ralph.jobs.signalling import Ran, Signalling
 from ralph.signals.performance import Performance, Report, Split
 from ralph.signals.signal import Signal, Transition
@@ -90,11 +94,7 @@ def show_command(signal_id: str, workspace: str | None, home: Path | None, as_js
 def run_command(on: date | None, system: str | None, workspace: str | None, home: Path | None, as_json: bool) -> None:
     """Make the signals of a Session, and of those since the last one that was run."""
 
-    async def work() -> Ran:
-        async with opened(home, workspace) as desk:
-            return await _signalling(desk, home).run(desk.workspace, on, system)
-
-    _print_ran(run(work()), as_json=as_json)
+    _print_ran(run(_made(home, workspace, SignalsArgs(until=on, system=system))), as_json=as_json)
 
 
 @click.command("backfill")
@@ -114,16 +114,22 @@ def backfill_command(
 ) -> None:
     """Make the signals of a range of Sessions, as of each of them. What is done stays; run it again to go on."""
 
-    async def work() -> Ran:
-        bar = ProgressBar("signals")
-        try:
-            async with opened(home, workspace) as desk:
-                signalling = _signalling(desk, home)
-                return await signalling.backfill(desk.workspace, (since, until), system, bar, rebuild=rebuild)
-        finally:
-            bar.close()
+    asked = SignalsArgs(since=since, until=until, system=system, rebuild=rebuild)
+    _print_ran(run(_made(home, workspace, asked)), as_json=as_json)
 
-    _print_ran(run(work()), as_json=as_json)
+
+async def _made(home: Path | None, workspace: str | None, asked: SignalsArgs) -> Ran:
+    """By the running server, else here."""
+    async with opened(home, workspace) as desk:
+        if is_served(settings(home)):
+            args = msgspec.structs.replace(asked, workspace=desk.workspace)
+            return await through_server(desk.database, SIGNALS, args, Ran)
+        signalling = _signalling(desk, home)
+        with closing(ProgressBar("signals")) as bar:
+            if asked.since is None or asked.until is None:
+                return await signalling.run(desk.workspace, asked.until, asked.system, bar)
+            span = (asked.since, asked.until)
+            return await signalling.backfill(desk.workspace, span, asked.system, bar, rebuild=asked.rebuild)
 
 
 @click.command("close")

@@ -281,6 +281,7 @@ def _check(config: Config, settings: Mapping[str, Setting]) -> None:
         "jobs.sweep_s": (0.05 <= config.jobs.sweep_s <= 600, "0.05 to 600 seconds"),
         "jobs.attempts_max": (1 <= config.jobs.attempts_max <= 100, "1 to 100"),
         "jobs.grace_s": (0 <= config.jobs.grace_s <= 600, "0 to 600 seconds"),
+        "jobs.outage_s": (0 <= config.jobs.outage_s <= 604_800, "0 to 604800 seconds"),
         "live.speed": (0.1 <= config.live.speed <= 100_000, "0.1 to 100000 times the clock"),
         "live.silent_s": (0.1 <= config.live.silent_s <= 3_600, "0.1 to 3600 seconds"),
         "stream.connections_max": (1 <= config.stream.connections_max <= 1_000_000, "1 to 1000000"),

@@ -197,6 +197,7 @@ class JobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lease_s       a worker not heard of for so long has lost its jobs; it says every heartbeat_s that it lives
     sweep_s       how often the ledger is looked at though nobody rang
     attempts_max  then a job is dead; grace_s: how long running jobs may go on when the process is told to stop
+    outage_s      for so long attempts that end because Postgres or Redis is away do not count, one after the other
     """
 
     embedded: bool = True
@@ -206,7 +207,8 @@ class JobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heartbeat_s: float = 5.0
     sweep_s: float = 2.0
     attempts_max: int = 5
-    grace_s: float = 8.0
+    grace_s: float = 6.0
+    outage_s: float = 3_600.0
 
 
 class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -22,7 +22,7 @@ from ralph.telemetry import Span, current_trace
 
 FRAME_BYTES_MAX = RESULT_BYTES_MAX + 524_288  # a result, and the spans of its trace
 LENGTH = struct.Struct("<I")
-STOP_S = 3.0  # for rolling back what is open, before it is killed
+STOP_S = 2.0  # for rolling back what is open, before it is killed
 LATE_S = 10.0  # a child ends by itself when its time is over; one that hangs is ended after this
 
 

@@ -10,24 +10,28 @@ from typing import Any
 
 import msgspec
 
-from ralph.errors import BadRequest, Incomplete, LeaseLost, RalphError
+from ralph.config import JobsConfig
+from ralph.errors import BadRequest, CacheDown, DatabaseDown, Incomplete, RalphError
 from ralph.jobs.kind import CataloguePath, JobContext, JobKind, Kinds
+from ralph.store.leases import Lease, Settlement
 from ralph.store.ledger import JobError, Progress
 
 _log = logging.getLogger("ralph.jobs")
 
 RESULT_BYTES_MAX = 8_388_608
+AWAY_S_MAX = 15.0  # pause after an attempt that a server's absence ended: what comes back is not waited for longer
 RATE_AFTER_S = 0.5  # before that a rate is a guess
 _NUL = "\\u0000"  # Postgres cannot store this character
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """How an attempt ended: with a result (JSON), an error, or both where it stopped short; is_final: another attempt
-    would end alike."""
+    would end alike; is_away: it ended because Postgres or Redis was away, which is no fault of the job."""
 
     result: str | None = None
     error: JobError | None = None
     is_final: bool = False
+    is_away: bool = False
 
 
 class Pace:
@@ -67,8 +71,8 @@ async def attempt(kind: JobKind[Any], context: JobContext) -> Outcome:
         return msgspec.structs.replace(_succeeded(error.report), error=told(error), is_final=True)
     except BadRequest as error:
         return Outcome(error=told(error), is_final=True)
-    except LeaseLost as error:
-        return Outcome(error=told(error))
+    except (DatabaseDown, CacheDown) as error:
+        return Outcome(error=told(error), is_away=True)
     except TimeoutError as error:
         if limit.expired():
             return Outcome(error=JobError("TIMEOUT", f"it took longer than {kind.timeout_s:g} s"))
@@ -77,6 +81,29 @@ async def attempt(kind: JobKind[Any], context: JobContext) -> Outcome:
         return Outcome(error=told(error))
     except Exception as error:  # noqa: BLE001  # whatever a job does wrong, its worker goes on
         return _unexpected(context, error)
+
+
+def judge(lease: Lease, kind: JobKind[Any], outcome: Outcome, jobs: JobsConfig) -> Settlement:
+    """What becomes of the job: it is over, or queued for another attempt. That a server was away counts as an attempt
+    only when it has been the end of all of them for `outage_s`."""
+    if outcome.error is None:
+        return Settlement(lease.id, lease.attempt, "succeeded", outcome.result)
+    if outcome.is_final:
+        return Settlement(lease.id, lease.attempt, "failed", outcome.result, outcome.error)
+    is_excused = outcome.is_away and lease.away_s < jobs.outage_s
+    if lease.attempts >= jobs.attempts_max and not is_excused:
+        return Settlement(lease.id, lease.attempt, "dead", error=outcome.error)
+    # Excused attempts do not raise `attempts`: their pauses grow with all that there were.
+    pause_s = min(kind.pause_s(lease.attempt), AWAY_S_MAX) if is_excused else kind.pause_s(lease.attempts)
+    return Settlement(
+        lease.id,
+        lease.attempt,
+        "queued",
+        error=outcome.error,
+        wait_s=pause_s,
+        is_handover=is_excused,
+        is_away=outcome.is_away,
+    )
 
 
 def told(error: RalphError) -> JobError:

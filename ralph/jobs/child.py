@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from ralph.embedded.guard import PR_SET_PDEATHSIG
-from ralph.errors import RalphError
+from ralph.errors import DatabaseDown, RalphError
 from ralph.jobs.apart import LENGTH, Order, Said, decode_order
 from ralph.jobs.attempt import Outcome, Pace, attempt, load_kinds, told
 from ralph.jobs.kind import JobContext
@@ -78,7 +78,7 @@ async def _work(order: Order, mouth: Mouth, spans: list[Span]) -> Outcome:
         kind = load_kinds(order.catalogue)[order.lease.kind]
         return await attempt(kind, JobContext(order.lease, order.config, database, pace))
     except RalphError as error:
-        return Outcome(error=told(error))
+        return Outcome(error=told(error), is_away=isinstance(error, DatabaseDown))
     finally:
         teller.cancel()
         await database.close()

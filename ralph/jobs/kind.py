@@ -32,6 +32,9 @@ Args = TypeVar("Args", bound=msgspec.Struct)
 CataloguePath = NewType("CataloguePath", str)
 """A module and the name in it of a mapping of kinds, as `ralph.jobs.kinds:KINDS`: a child process finds it there."""
 
+CATALOGUE = CataloguePath("ralph.jobs.kinds:KINDS")
+"""Ralph's own."""
+
 
 @dataclass(frozen=True)
 class JobContext:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from ralph.jobs.backfills import SCREEN_RUNS, SIGNALS
 from ralph.jobs.chores import ADJUSTMENTS, IMPORT, PANEL, QUALITY, WARM_UP
 from ralph.jobs.end_of_day import END_OF_DAY
 from ralph.jobs.history import SCREEN_HISTORY
 from ralph.jobs.inbox import DELIVERIES
-from ralph.jobs.kind import CataloguePath, Kinds
+from ralph.jobs.kind import Kinds
 from ralph.jobs.retiring import RETENTION
 from ralph.jobs.scheduled_screens import SCREENS
 
 CHORES = (IMPORT, QUALITY, ADJUSTMENTS, PANEL, WARM_UP, RETENTION)
-DAILY = (END_OF_DAY, DELIVERIES, SCREENS, SCREEN_HISTORY)
+DAILY = (END_OF_DAY, DELIVERIES, SCREENS)
+BACK = (SCREEN_HISTORY, SCREEN_RUNS, SIGNALS)
 
-KINDS: Kinds = {kind.name: kind for kind in (*CHORES, *DAILY)}
-
-CATALOGUE = CataloguePath("ralph.jobs.kinds:KINDS")
+KINDS: Kinds = {kind.name: kind for kind in (*CHORES, *DAILY, *BACK)}

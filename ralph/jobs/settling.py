@@ -41,13 +41,13 @@ class Settler:
             batch = list(self._waiting.values())[:AT_ONCE_MAX]
             try:
                 async with self._database.acquire() as connection:
-                    held = await settle(connection, [settlement for _, settlement, _ in batch])
+                    held = set(await settle(connection, [settlement for _, settlement, _ in batch]))
             except Unavailable:
                 await asyncio.sleep(AWAY_S)
                 continue
             for kind, settlement, written in batch:
                 del self._waiting[settlement.id, settlement.attempt]
-                if settlement.id in held:
+                if settlement in held:
                     self._on_settled(kind, settlement.state)
                 if not written.done():
                     written.set_result(None)

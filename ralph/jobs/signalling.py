@@ -67,14 +67,20 @@ class Signalling:
         self._kernels = kernels
         self.config = config
 
-    async def run(self, workspace: str | None, on: date | None = None, system: str | None = None) -> Ran:
+    async def run(
+        self,
+        workspace: str | None,
+        on: date | None = None,
+        system: str | None = None,
+        progress: Progress = lambda phase, done, total: None,
+    ) -> Ran:
         """Plays a Session (the newest), and those since the last one played; nothing where that was done already.
 
         BadParameter for a Session before a system's first; DataNotFound for one without data; NotFound for a system.
         """
         panel = self._markets.panel(workspace)
         until = panel.as_of(on).on
-        return await self._make(panel, system, (None, until), lambda phase, done, total: None, rebuild=False)
+        return await self._make(panel, system, (None, until), progress, rebuild=False)
 
     async def backfill(
         self,

@@ -17,19 +17,16 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
 import asyncpg
 
 from ralph.config import Config
 from ralph.errors import CacheDown, Unavailable
 from ralph.jobs.apart import Order, attempt_apart
-from ralph.jobs.attempt import Outcome, Pace, attempt, load_kinds
+from ralph.jobs.attempt import Outcome, Pace, attempt, judge, load_kinds
 from ralph.jobs.bell import Bell
-from ralph.jobs.kind import CataloguePath, JobContext
-from ralph.jobs.kinds import CATALOGUE
-from ralph.jobs.scheduler import Scheduler
+from ralph.jobs.kind import CATALOGUE, CataloguePath, JobContext
 from ralph.jobs.settling import Settler
 from ralph.jobs.watching import Watcher
 from ralph.store.database import Database
@@ -49,6 +46,13 @@ GATHER_S = 0.004  # while more waits than there is room for: jobs that end toget
 Why = Literal["cancelled", "handed over", "lost"]
 
 
+class Beginner(Protocol):
+    """Begins what is due."""
+
+    async def run(self) -> None:
+        """For ever."""
+
+
 @dataclass(frozen=True)
 class Means:
     """What a worker works with. queues: those it serves; catalogue: the kinds it knows; scheduler: begins what is due,
@@ -61,7 +65,7 @@ class Means:
     catalogue: CataloguePath = CATALOGUE
     queues: Sequence[QueueName] = QUEUES
     watcher: Watcher = field(default_factory=Watcher)
-    scheduler: Scheduler | None = None
+    scheduler: Beginner | None = None
     tracer: Tracer = field(default_factory=Tracer)
 
 
@@ -87,6 +91,7 @@ class Worker:
         self._kinds = load_kinds(means.catalogue)
         self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(3)}"
         self._room = {"fast": self._jobs.fast_at_once, "long": self._jobs.long_at_once}
+        self._suspects = asyncio.Semaphore(self._jobs.long_at_once)  # each is a process for a while
         self._wake = {queue: asyncio.Event() for queue in QUEUES}
         self._unrung: set[QueueName] = set()
         self._rung = asyncio.Event()
@@ -187,13 +192,14 @@ class Worker:
         request_id.set(held.lease.trace_id)
         settlement: Settlement | None = None
         try:
-            settlement = self._judge(held.lease, await self._traced(held))
+            outcome = await self._traced(held)
+            settlement = judge(held.lease, self._kinds[held.lease.kind], outcome, self._jobs)
         except asyncio.CancelledError:
             if held.why is None:
                 raise
             if held.why == "cancelled":
                 settlement = Settlement(held.lease.id, held.lease.attempt, "cancelled")
-            elif held.why == "handed over":
+            else:  # also where it was lost: only so it is known that its worker lives
                 settlement = Settlement(held.lease.id, held.lease.attempt, "queued", is_handover=True)
         finally:
             if settlement is None:
@@ -241,17 +247,10 @@ class Worker:
         def tell(progress: Progress) -> None:
             held.pace.latest = progress
 
-        return await attempt_apart(order, kind.timeout_s, tell)
-
-    def _judge(self, lease: Lease, outcome: Outcome) -> Settlement:
-        if outcome.error is None:
-            return Settlement(lease.id, lease.attempt, "succeeded", outcome.result)
-        if outcome.is_final:
-            return Settlement(lease.id, lease.attempt, "failed", outcome.result, outcome.error)
-        if lease.attempts >= self._jobs.attempts_max:
-            return Settlement(lease.id, lease.attempt, "dead", error=outcome.error)
-        pause_s = self._kinds[lease.kind].pause_s(lease.attempts)
-        return Settlement(lease.id, lease.attempt, "queued", error=outcome.error, wait_s=pause_s)
+        if kind.is_heavy:
+            return await attempt_apart(order, kind.timeout_s, tell)
+        async with self._suspects:
+            return await attempt_apart(order, kind.timeout_s, tell)
 
     def _end(self, held: _Held, why: Why) -> None:
         if held.why is None and held.task is not None and not self._settler.holds(held.lease):
@@ -295,19 +294,16 @@ class Worker:
 
     async def _keep(self) -> None:
         """Say that we live, and how far jobs are."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(min(PROGRESS_S, self._jobs.heartbeat_s / 2))
-            due = [
-                held
-                for held in self._held.values()
-                if held.pace.latest is not held.written or loop.time() - held.kept_at >= self._jobs.heartbeat_s / 2
-            ]
-            if due:
-                await self._reaching(partial(self._keep_held, due))
+            await self._reaching(self._keep_held)
 
-    async def _keep_held(self, due: Sequence[_Held]) -> None:
+    async def _keep_held(self) -> None:
         now = asyncio.get_running_loop().time()
+        late = now - self._jobs.heartbeat_s / 2
+        due = [held for held in self._held.values() if held.pace.latest is not held.written or held.kept_at <= late]
+        if not due:
+            return
         told = [(held, held.pace.latest if held.pace.latest is not held.written else None) for held in due]
         async with self._means.database.acquire() as connection:
             kept = await keep(connection, [(held.lease, progress) for held, progress in told], self._jobs.lease_s)
@@ -338,8 +334,9 @@ class Worker:
             await asyncio.sleep(self._jobs.sweep_s)
 
     async def _sweep_once(self) -> None:
+        await self._keep_held()  # the database was away, or we were slow: what is ours is not lost
         async with self._means.database.acquire() as connection:
-            lost = await sweep(connection, self._jobs.attempts_max)
+            lost = await sweep(connection, self._jobs.attempts_max, self.name)
             found = await backlog(connection)
         for job_id, kind, state in lost:
             _log.warning("job %s (%s) was lost by its worker and is %s", job_id, kind, state)

@@ -1,7 +1,7 @@
 """How jobs of the ledger are worked on: taken for a while, kept, given back, settled; fenced by the attempt's number.
 
 All times are the database's, so clocks of workers may differ. A worker that was away for longer than its lease finds
-that its attempt is over: nothing it does then changes the ledger.
+that its attempt is over: nothing it does then changes the ledger, but that it lives, and the attempt does not count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ LOST = JobError("WORKER_LOST", "the worker ended in the midst of it, or was not 
 
 class Lease(msgspec.Struct, frozen=True):
     """A job that a worker holds. attempts: how often it was started, this time included; args is JSON.
-    is_suspect: the attempt before ended with the process it ran in, and this one may, too."""
+    is_suspect: the attempt before ended with the process it ran in, and this one may, too. away_s: for how long all its
+    attempts have ended because a server was away; 0 where the last one did not."""
 
     id: JobId
     attempt: int
@@ -32,6 +33,7 @@ class Lease(msgspec.Struct, frozen=True):
     trace_id: str | None
     checkpoint: Any
     is_suspect: bool
+    away_s: float = 0.0
     traceparent: str | None = None
 
 
@@ -47,7 +49,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 class Settlement(msgspec.Struct, frozen=True):
     """How an attempt ended. state `queued` is another try, after wait_s; is_handover: an attempt that does not count.
-    result is JSON."""
+    is_away: it ended because a server was away. result is JSON."""
 
     id: JobId
     attempt: int
@@ -56,6 +58,7 @@ class Settlement(msgspec.Struct, frozen=True):
     error: JobError | None = None
     wait_s: float = 0.0
     is_handover: bool = False
+    is_away: bool = False
 
 
 _CLAIM = """
@@ -73,7 +76,8 @@ _CLAIM = """
       FROM next
      WHERE jobs.id = next.id
  RETURNING jobs.id::text, attempt, attempt - handovers AS attempts, kind, args, owner, trace_id, checkpoint,
-           coalesce(error ->> 'code' IN ('WORKER_LOST', 'CHILD_ENDED'), false) AS is_suspect, traceparent
+           coalesce(error ->> 'code' IN ('WORKER_LOST', 'CHILD_ENDED'), false) AS is_suspect,
+           coalesce(extract(epoch FROM now() - away_since), 0)::float8 AS away_s, traceparent
 """
 
 _KEEP = """
@@ -89,21 +93,42 @@ _SETTLE = """
        SET state = CASE WHEN told.state = 'queued' AND cancel_requested THEN 'cancelled' ELSE told.state END,
            result = told.result::jsonb, error = told.error::jsonb, lease_until = NULL,
            handovers = handovers + told.handover, run_after = now() + told.wait_s * interval '1 second',
-           finished_at = CASE WHEN told.state = 'queued' AND NOT cancel_requested THEN NULL ELSE now() END
-      FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::integer[])
-           AS told (id, attempt, state, result, error, wait_s, handover)
+           finished_at = CASE WHEN told.state = 'queued' AND NOT cancel_requested THEN NULL ELSE now() END,
+           away_since = CASE WHEN told.is_away THEN coalesce(away_since, now())
+                             WHEN told.handover = 1 THEN away_since END
+      FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::integer[],
+                  $8::boolean[])
+           AS told (id, attempt, state, result, error, wait_s, handover, is_away)
      WHERE jobs.id = told.id AND jobs.attempt = told.attempt AND jobs.state = 'running'
- RETURNING jobs.id::text
+ RETURNING jobs.id::text, jobs.attempt
+"""
+
+_EXCUSE = """
+    UPDATE jobs
+       SET handovers = handovers + 1, lost_attempt = NULL,
+           state = CASE WHEN state = 'dead' AND jobs.attempt = told.attempt THEN 'queued' ELSE state END,
+           finished_at = CASE WHEN state = 'dead' AND jobs.attempt = told.attempt THEN NULL ELSE finished_at END
+      FROM unnest($1::bigint[], $2::integer[]) AS told (id, attempt)
+     WHERE jobs.id = told.id AND jobs.lost_attempt = told.attempt
 """
 
 _SWEEP = """
+    WITH late AS (
+        SELECT id, worker = $3 AS is_ours, attempt - handovers >= $1 AND worker <> $3 AS is_last
+          FROM jobs
+         WHERE state = 'running' AND lease_until < now()
+           FOR UPDATE SKIP LOCKED
+    )
     UPDATE jobs
-       SET state = CASE WHEN cancel_requested THEN 'cancelled'
-                        WHEN attempt - handovers >= $1 THEN 'dead' ELSE 'queued' END,
-           finished_at = CASE WHEN cancel_requested OR attempt - handovers >= $1 THEN now() END,
-           error = $2::jsonb, lease_until = NULL, run_after = now()
-     WHERE state = 'running' AND lease_until < now()
- RETURNING id::text, kind, state
+       SET state = CASE WHEN cancel_requested THEN 'cancelled' WHEN is_last THEN 'dead' ELSE 'queued' END,
+           finished_at = CASE WHEN cancel_requested OR is_last THEN now() END,
+           error = CASE WHEN is_ours THEN error ELSE $2::jsonb END,
+           handovers = handovers + is_ours::integer,
+           lost_attempt = CASE WHEN is_ours THEN lost_attempt ELSE attempt END,
+           lease_until = NULL, run_after = now()
+      FROM late
+     WHERE jobs.id = late.id
+ RETURNING jobs.id::text, kind, state
 """
 
 _CANCELLED = "SELECT id::text FROM jobs WHERE id = ANY ($1::bigint[]) AND state = 'running' AND cancel_requested"
@@ -134,8 +159,9 @@ async def keep(
     return {JobId(row["id"]): row["cancel_requested"] for row in rows}
 
 
-async def settle(connection: asyncpg.Connection, told: Sequence[Settlement]) -> set[JobId]:
-    """Record how attempts ended; those that were still held. Saying it twice changes nothing."""
+async def settle(connection: asyncpg.Connection, told: Sequence[Settlement]) -> list[Settlement]:
+    """Record how attempts ended; those that were still held. The others were taken back as lost, and do not count, as
+    somebody lives who tells of them. Saying it twice changes nothing."""
     rows = await connection.fetch(
         _SETTLE,
         [int(each.id) for each in told],
@@ -145,13 +171,21 @@ async def settle(connection: asyncpg.Connection, told: Sequence[Settlement]) -> 
         [None if each.error is None else msgspec.json.encode(each.error).decode() for each in told],
         [each.wait_s for each in told],
         [int(each.is_handover) for each in told],
+        [each.is_away for each in told],
     )
-    return {JobId(row["id"]) for row in rows}
+    found = {(row["id"], row["attempt"]) for row in rows}
+    if lost := [each for each in told if (each.id, each.attempt) not in found]:
+        await connection.execute(_EXCUSE, [int(each.id) for each in lost], [each.attempt for each in lost])
+    return [each for each in told if (each.id, each.attempt) in found]
 
 
-async def sweep(connection: asyncpg.Connection, attempts_max: int) -> list[tuple[JobId, str, JobState]]:
-    """Take back jobs whose lease ran out: queued, or dead after so many attempts; each with kind and state."""
-    rows = await connection.fetch(_SWEEP, attempts_max, msgspec.json.encode(LOST).decode())
+async def sweep(connection: asyncpg.Connection, attempts_max: int, worker: str) -> list[tuple[JobId, str, JobState]]:
+    """Take back jobs whose lease ran out: queued, or dead after so many attempts; each with kind and state.
+
+    worker: the name of who sweeps, having kept what it holds. What is still in its name it never learned of, as the
+    database went away in the midst of its claim: that is no attempt.
+    """
+    rows = await connection.fetch(_SWEEP, attempts_max, msgspec.json.encode(LOST).decode(), worker)
     return [(JobId(row["id"]), row["kind"], row["state"]) for row in rows]
 
 

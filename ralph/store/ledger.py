@@ -48,7 +48,8 @@ class JobError(msgspec.Struct, frozen=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True):
     """One job as it stands.
 
-    attempts   how often it was started, apart from attempts handed over by a worker that was told to stop
+    attempts   how often it was started, apart from attempts that do not count: handed over by a worker that was told to
+               stop, cut short because a server was away, or taken from a worker that turned out to live
     key        the idempotency key it was asked for with
     run_after  not before this moment: in the future after a failed attempt
     """
@@ -150,7 +151,7 @@ _CANCEL = """
 _RETRY = """
     UPDATE jobs
        SET state = 'queued', handovers = attempt, run_after = now(), finished_at = NULL, error = NULL,
-           cancel_requested = false
+           cancel_requested = false, lost_attempt = NULL, away_since = NULL
      WHERE id = $1 AND state IN ('failed', 'cancelled', 'dead')
  RETURNING pg_notify('ralph_jobs', queue)
 """
