@@ -14,7 +14,8 @@ from typing import Any
 from benchmarks.goal import REPETITIONS, Goal
 from benchmarks.stream_servers import MESSAGE_BYTES_SENT, SYMBOLS, TOPIC
 
-PEER_CLIENTS = 500
+PEER_CLIENTS = 1_000
+GAP_S = 0.1  # ten messages a second, as everywhere here
 BURST = 8  # so many at once are given to each client of Ralph after a rest
 WATCHED = 3  # Symbols of each client of W8, which trade about eleven times a second together
 PATIENCE_S = 30.0
@@ -108,7 +109,7 @@ async def _cost_of_a_delivery() -> dict[str, float]:
         for repetition in range(REPETITIONS + 1):
             for kind, pair in pairs.items():
                 await pair.clients.do("forget")
-                spent = await pair.server.do("burst", count=BURST)
+                spent = await pair.server.do("burst", count=BURST, gap_s=GAP_S)
                 heard = await pair.heard(BURST * PEER_CLIENTS)
                 if repetition:  # the first warms up
                     costs[kind].append(spent["cpu_s"] / heard["frames"] * 1e6)

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,6 +91,12 @@ class NoSessions:
     async def session_expiry(self, token_sha256: bytes) -> datetime | None:
         return None
 
+    async def open_among(self, tokens_sha256: Collection[bytes]) -> set[bytes]:
+        return set()
+
+    async def end_session(self, token_sha256: bytes) -> None:
+        return None
+
 
 class Ralph:
     """Ralph's `/ws` behind its door."""
@@ -106,6 +112,7 @@ class Ralph:
     async def start(self) -> int:
         await self.station.begin("demo")
         self._tasks.append(asyncio.create_task(self.station.run()))
+        await self.station.rounds.quicken()  # not while anything is measured
         return await _serve(self._door, StraightWebSocket)
 
     def tell(self, size: int) -> None:

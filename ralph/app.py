@@ -223,6 +223,7 @@ class Application:
         await self._database.connect(database_url)
         await self._cache.connect(redis_url)
         self._note("database", "reachable")
+        self._spawn(self._access.keep_reviewing(self._home.owner_key), http)
         async with self._database.acquire() as connection:
             applied = await migrate(connection)
             storage = await bar_storage(connection)

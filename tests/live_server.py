@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,19 +24,28 @@ from ralph.stream.sockets import EXTENSION, StraightWebSocket
 from ralph.stream.station import Station
 from ralph.telemetry import Metrics, Receive, Scope, Send
 
-KEY = "rk_the-owner"
+KEY = "rk_" + "the-owner-".ljust(43, "x")
 BEARER = {"Authorization": f"Bearer {KEY}"}
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0  # of tests: however busy the machine is
 
 
 class Sessions:
-    """Browser sessions: none."""
+    """Browser sessions in a dict."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, datetime] = {}
 
     async def save_session(self, token_sha256: bytes, expires_at: datetime) -> None:
-        raise AssertionError
+        self.kept[token_sha256] = expires_at
 
     async def session_expiry(self, token_sha256: bytes) -> datetime | None:
-        return None
+        return self.kept.get(token_sha256)
+
+    async def open_among(self, tokens_sha256: Collection[bytes]) -> set[bytes]:
+        return {each for each in tokens_sha256 if each in self.kept and self.kept[each] > datetime.now(UTC)}
+
+    async def end_session(self, token_sha256: bytes) -> None:
+        self.kept.pop(token_sha256, None)
 
 
 class MemoryJournal:
@@ -76,7 +85,9 @@ class MemoryJournal:
 class Live:
     """A running server."""
 
-    def __init__(self, station: Station, metrics: Metrics, url: str) -> None:
+    def __init__(self, station: Station, metrics: Metrics, url: str, sessions: Sessions, access: Access) -> None:
+        self.sessions = sessions
+        self.access = access
         self.station = station
         self.hub = station.hub
         self.metrics = metrics
@@ -89,9 +100,9 @@ class Live:
         return host, int(port)
 
     @contextlib.asynccontextmanager
-    async def client(self, **options: Any) -> AsyncIterator[Client]:
+    async def client(self, headers: dict[str, str] = BEARER, **options: Any) -> AsyncIterator[Client]:
         """A connected client that has read its hello."""
-        async with connect(self.url, additional_headers=BEARER, compression=None, **options) as socket:
+        async with connect(self.url, additional_headers=headers, compression=None, **options) as socket:
             client = Client(socket)
             client.hello = await client.read()
             yield client
@@ -150,7 +161,9 @@ async def serving_station(station: Station, straight: bool = True) -> AsyncItera
             scope["extensions"].pop(EXTENSION)
         await application(scope, receive, send)
 
-    door = Door(application if straight else plain, Access(KEY, Sessions()), frozenset(), 2_000)
+    sessions = Sessions()
+    access = Access(KEY, sessions)
+    door = Door(application if straight else plain, access, frozenset(), 2_000)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
@@ -172,7 +185,7 @@ async def serving_station(station: Station, straight: bool = True) -> AsyncItera
     try:
         while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody
             await asyncio.sleep(0.005)
-        yield Live(station, metrics, f"ws://127.0.0.1:{listener.getsockname()[1]}/ws")
+        yield Live(station, metrics, f"ws://127.0.0.1:{listener.getsockname()[1]}/ws", sessions, access)
     finally:
         server.should_exit = True
         await tasks[0]

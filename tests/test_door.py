@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from live_server import Sessions
 
 from ralph.api.access import LINKS_MAX, Access
 from ralph.api.door import Door, json_depth_over
@@ -18,19 +19,6 @@ KEY = "rk_the-owner"
 Headers = list[tuple[bytes, bytes]]
 HOST = (b"host", b"127.0.0.1:8420")
 BEARER = (b"authorization", b"Bearer " + KEY.encode())
-
-
-class Sessions:
-    """Sessions in a dict."""
-
-    def __init__(self) -> None:
-        self.kept: dict[bytes, datetime] = {}
-
-    async def save_session(self, token_sha256: bytes, expires_at: datetime) -> None:
-        self.kept[token_sha256] = expires_at
-
-    async def session_expiry(self, token_sha256: bytes) -> datetime | None:
-        return self.kept.get(token_sha256)
 
 
 class Visit:

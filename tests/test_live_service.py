@@ -20,8 +20,9 @@ from ralph.errors import NotReady, UnknownSymbol
 from ralph.live import running
 from ralph.live.clock import STEP_S, SteadyClock
 from ralph.live.metering import LiveMeter
+from ralph.live.pages import BoardPage
 from ralph.live.replay import Archive, replay
-from ralph.live.running import BoardPage, LiveMarket, Surroundings
+from ralph.live.running import LiveMarket, Surroundings
 from ralph.market.calendar import PUBLISHED
 from ralph.market.panel import Panel
 from ralph.market.rules import simulated_bars
@@ -95,7 +96,7 @@ class Scene:
         """Run until something holds."""
         playing = asyncio.create_task(self.market.run())
         try:
-            for _ in range(3_000):
+            for _ in range(10_000):
                 if playing.done() or holds():
                     break
                 await asyncio.sleep(0.02)
@@ -233,7 +234,7 @@ def test_what_is_wrong_is_said_and_it_goes_on(database_url: str, tmp_path: Path)
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    for _ in range(2_000):
+    for _ in range(20_000):
         if holds():
             return
         await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from live_server import BEARER, Live, MemoryJournal, live
+from live_server import BEARER, PATIENCE_S, Client, Live, MemoryJournal, live
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -190,7 +190,7 @@ async def test_misbehaviour_is_closed_with_the_right_code(name: str, caplog: pyt
             assert (await client.read())["type"] == "error"
             return
         with contextlib.suppress(ConnectionClosed):
-            while await asyncio.wait_for(client.socket.recv(), 10):
+            while await asyncio.wait_for(client.socket.recv(), PATIENCE_S):
                 pass
         assert client.socket.close_code == expected, client.socket.close_reason
         await until(lambda: connections(server) == 0)
@@ -201,7 +201,7 @@ async def test_who_does_not_answer_a_ping_is_closed() -> None:
     """A connection that is no more than an entry in somebody's table."""
     async with live(StreamConfig(ping_s=0.2)) as server:
         reader, writer = await raw(server, b"")
-        await asyncio.wait_for(reader.readuntil(struct.pack("!H", 1011)), 10)
+        await asyncio.wait_for(reader.readuntil(struct.pack("!H", 1011)), PATIENCE_S)
         writer.close()
 
 
@@ -221,7 +221,7 @@ async def test_who_never_reads_is_closed_and_others_do_not_notice() -> None:
         assert blocked == 1
         await until(lambda: server.station.rounds.blocked == 0)
         transport.resume_reading()
-        await asyncio.wait_for(reader.readuntil(struct.pack("!H", 1013)), 10)
+        await asyncio.wait_for(reader.readuntil(struct.pack("!H", 1013)), PATIENCE_S)
         assert await client.ask(op="ping") == {"type": "pong", "id": None}
         writer.close()
 
@@ -243,12 +243,56 @@ async def test_strangers_stay_outside(headers: dict[str, str], status: int, capl
         reader, writer = await asyncio.open_connection(*server.address)
         lines = [f"{name}: {value}" for name, value in {**UPGRADE, **request}.items()]
         writer.write("\r\n".join(["GET /ws HTTP/1.1", *lines, "", ""]).encode())
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 %d " % status)
         assert msgspec.json.decode(body)["status"] == status
         writer.close()
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_what_a_key_or_a_session_has_opened_ends_with_it() -> None:
+    """Signed out here or in another process, or another key: its connections are closed with 3000, no others."""
+    async with live() as server, contextlib.AsyncExitStack() as stack:
+
+        async def browser() -> tuple[str, Client]:
+            token = await server.access.open_session(server.access.new_link())
+            assert token is not None
+            return token, await stack.enter_async_context(server.client({"Cookie": f"ralph_session={token}"}))
+
+        owner = await stack.enter_async_context(server.client())
+        (token, first), (_, second), (_, third) = [await browser() for _ in range(3)]
+        await server.access.end_session(token)
+        assert await first.closed() == (3000, "your session or key holds no more; sign in again")
+        assert not await server.access.is_session(token)
+        await third.socket.close()
+        server.sessions.kept.clear()
+        await server.access.review()
+        assert (await second.closed())[0] == 3000
+        assert await owner.ask(op="ping", id=1) == {"type": "pong", "id": 1}
+        server.access.use_key("rk_another")
+        assert (await owner.closed())[0] == 3000
+        with pytest.raises(InvalidStatus, match="401"):
+            await stack.enter_async_context(server.client())
+        assert server.metrics.registry.get_sample_value("ralph_ws_closed_total", {"code": "3000"}) == 3
+
+
+async def test_many_are_told_the_same_though_some_do_not_read() -> None:
+    """Each gets every byte in order, however much its socket takes at once."""
+    async with live(StreamConfig(slow_s=60.0)) as server, contextlib.AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(server.client()) for _ in range(20)]
+        idle = [await stack.enter_async_context(server.client(max_queue=1)) for _ in range(4)]
+        for client in (*readers, *idle):
+            await client.ask(op="subscribe", topics=["scans"])
+        server.hub.announce("scans", b"0")
+        assert [(await client.frames())[0]["data"] for client in (*readers, *idle)] == [0] * 24
+        big = b'"%s"' % (b"x" * 300_000)  # more than the kernel takes of one at once
+        for _ in range(8):
+            server.hub.announce("scans", big)
+            for client in readers:
+                assert [len(frame["data"]) for frame in await client.frames()] == [300_000]
+        for client in idle:
+            assert [frame["seq"] for frame in await client.frames(8)] == list(range(2, 10))
 
 
 async def test_own_pages_connect() -> None:
@@ -295,7 +339,7 @@ def connections(server: Live) -> float | None:
 
 async def until(what: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    for _ in range(1_000):
+    for _ in range(int(PATIENCE_S * 100)):
         if what():
             return
         await asyncio.sleep(0.01)

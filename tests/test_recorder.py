@@ -66,6 +66,12 @@ class Told:
     def subscribers(self, topic: str) -> int:
         return 1
 
+    def newest(self, topic: str) -> dict[str, bytes]:
+        return {}
+
+    def newest_of(self, prefix: str) -> list[bytes]:
+        return []
+
 
 class Nobody:
     """Watches nothing and counts nothing."""

@@ -31,6 +31,9 @@ class Paper:
         self.said: tuple[int, str] | None = None
         self.messages: list[list[dict[str, Any]]] = []
 
+    def straight(self) -> int:
+        return -1
+
     def write(self, wire: bytes) -> None:
         self.messages.append(msgspec.json.decode(from_wire(wire))["frames"])
 
@@ -50,10 +53,13 @@ class Paper:
 class Desk:
     """A hub with rounds on a clock that the test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_quick: bool = False) -> None:
+        """is_quick: sockets are written to many at once, as far as they take it."""
         self.now = 100.0
         self.hub = Hub()
         self.rounds = Rounds(self.hub, slow_s=5.0, clock=lambda: self.now)
+        if is_quick:
+            self.rounds.use(lambda descriptors, wire: [(place, 0) for place in range(len(descriptors))], many=1)
 
     def reader(self, *topics: str) -> tuple[Paper, Mailbox]:
         paper = Paper()
@@ -63,28 +69,41 @@ class Desk:
         self.rounds.call(mailbox)
         return paper, mailbox
 
+    def look_away(self, mailbox: Mailbox) -> None:
+        """It reads an index for a moment, then no more of it."""
+        for change in (self.hub.subscribe, self.hub.unsubscribe):
+            self.rounds.apart(mailbox)
+            change(mailbox, "index:KOSPI")
+            self.rounds.call(mailbox)
 
+
+TOPICS = ("board", "quote:005930", "signals")
+READERS = st.integers(0, 2)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("quote"), st.sampled_from(["005930", "000660", "035420"])),
         st.tuples(st.just("signal"), st.none()),
         st.tuples(st.just("round"), st.none()),
-        st.tuples(st.just("pause"), st.none()),
-        st.tuples(st.just("read on"), st.none()),
+        st.tuples(st.just("pause"), READERS),
+        st.tuples(st.just("read on"), READERS),
+        st.tuples(st.just("look away"), READERS),
         st.tuples(st.just("wait"), st.floats(0.001, 0.5)),
     ),
     max_size=60,
 )
 
 
-@settings(max_examples=60)
-@given(STEPS)
-def test_a_reader_of_any_pace_ends_with_the_newest_and_every_announcement(steps: list[tuple[str, Any]]) -> None:
-    """Rows of a key come in the order they were published, the last of them always; announcements all, once."""
+@settings(max_examples=100)
+@given(STEPS, st.booleans())
+def test_readers_of_any_pace_end_with_the_newest_and_every_announcement(
+    steps: list[tuple[str, Any]], is_quick: bool
+) -> None:
+    """Rows of a key come in the order they were published, the last of them always; announcements all, once; whether
+    they read together, apart, or look at something else for a while."""
 
     async def scenario() -> None:
-        desk = Desk()
-        paper, _ = desk.reader("board", "quote:005930", "signals")
+        desk = Desk(is_quick)
+        readers = [desk.reader(*TOPICS) for _ in range(3)]
         newest: dict[str, int] = {}
         signals = 0
         for place, (what, with_) in enumerate(steps, 1):
@@ -97,16 +116,20 @@ def test_a_reader_of_any_pace_ends_with_the_newest_and_every_announcement(steps:
             elif what == "round":
                 await desk.rounds.round()
             elif what == "pause":
-                paper.is_ready = False
+                readers[with_][0].is_ready = False
             elif what == "read on":
-                paper.read_on()
+                readers[with_][0].read_on()
+            elif what == "look away":
+                desk.look_away(readers[with_][1])
             else:
                 desk.now += with_
-        paper.read_on()
+        for paper, _ in readers:
+            paper.read_on()
         for _ in range(3):
             desk.now += 1.0
             await desk.rounds.round()
-        check(paper, newest, signals)
+        for paper, _ in readers:
+            check(paper, newest, signals)
 
     asyncio.run(scenario())
 
@@ -162,6 +185,52 @@ class Wire(Paper):
 
     def write(self, wire: bytes) -> None:
         self.wires.append(wire)
+
+
+async def test_who_has_read_the_same_reads_together() -> None:
+    """So long as all read on and ask for the same; who comes later is one of them when it has caught up."""
+    desk = Desk()
+    readers = [desk.reader("gate", "signals") for _ in range(4)]
+    other = desk.reader("gate")[1]
+    await desk.rounds.round()
+    assert len({mailbox.crowd for _, mailbox in readers}) == 1
+    assert desk.hub.subscribers("gate") == 2
+    readers[0][0].is_ready = False
+    desk.hub.publish("gate", "", b"1")
+    await desk.rounds.round()
+    assert readers[0][1].crowd is not readers[1][1].crowd is not other.crowd
+    readers[0][0].read_on()
+    readers.append(desk.reader("signals", "gate"))
+    await desk.rounds.round()
+    assert len({mailbox.crowd for _, mailbox in readers}) == 1
+    assert [frame["data"] for paper, _ in readers for frame in paper.frames] == [1] * 5
+    for _, mailbox in readers:
+        desk.rounds.leave(mailbox)
+    assert desk.hub.subscribers("gate") == 1
+
+
+async def test_who_asks_for_something_else_amid_a_round_is_told_what_it_had_coming_first() -> None:
+    """And once."""
+    desk = Desk()
+    readers = [desk.reader("gate") for _ in range(YIELD_EACH + 2)]
+    await desk.rounds.round()
+    desk.hub.publish("gate", "", b"1")
+    desk.hub.publish("index:KOSPI", "", b"2")
+    round_ = asyncio.ensure_future(desk.rounds.round())
+    await asyncio.sleep(0)
+    (paper, mailbox), (left, leaving) = readers[-2:]
+    assert paper.frames == []
+    desk.rounds.apart(mailbox)
+    desk.hub.unsubscribe(mailbox, "gate")
+    desk.hub.subscribe(mailbox, "index:KOSPI")
+    left.hang_up(1000, "")
+    desk.rounds.leave(leaving)
+    assert [frame["data"] for frame in paper.frames] == [1]
+    desk.rounds.call(mailbox)
+    await round_
+    await desk.rounds.round()
+    assert [frame["data"] for frame in paper.frames] == [1, 2]
+    assert {len(each.frames) for each, _ in readers[:-2]} == {1}
 
 
 async def test_a_round_lets_others_work_after_some_writes() -> None:

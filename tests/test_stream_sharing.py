@@ -338,6 +338,9 @@ class Slip:
         self.on_ready: Callable[[], None] | None = None
         self._told = told
 
+    def straight(self) -> int:
+        return -1
+
     def write(self, wire: bytes) -> None:
         self._told.append(wire)
 

@@ -5,19 +5,27 @@ Bound to loopback and with no users yet, whoever holds the one-time link or the 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
+
+from ralph.errors import Misconfigured, Unavailable
+
+_log = logging.getLogger("ralph.api")
 
 COOKIE = "ralph_session"
 LINK_LIFE_S = 3_600.0
 LINKS_MAX = 100  # the oldest unused link is dropped
 SESSION_LIFE = timedelta(days=30)
 KNOWN_SESSIONS_MAX = 1_000  # sessions remembered without asking the database; all are asked again when it is full
+REVIEW_S = 5.0  # how often it is asked whether sessions and the key still hold
 
 
 class SessionStore(Protocol):
@@ -26,6 +34,10 @@ class SessionStore(Protocol):
     async def save_session(self, token_sha256: bytes, expires_at: datetime) -> None: ...
 
     async def session_expiry(self, token_sha256: bytes) -> datetime | None: ...
+
+    async def open_among(self, tokens_sha256: Collection[bytes]) -> set[bytes]: ...
+
+    async def end_session(self, token_sha256: bytes) -> None: ...
 
 
 class Access:
@@ -36,6 +48,7 @@ class Access:
         self._sessions = sessions
         self._links: dict[bytes, float] = {}
         self._known: dict[bytes, datetime] = {}
+        self._holders: dict[bytes, dict[object, Callable[[], None]]] = {}
 
     def new_link(self) -> str:
         """A token for a link `/?t=TOKEN` that opens one session within the hour."""
@@ -70,6 +83,54 @@ class Access:
                 self._known.clear()
             self._known[digest] = expires
         return expires > datetime.now(UTC)
+
+    async def end_session(self, token: str) -> None:
+        """Sign a browser out: its session opens nothing any more, and what it has open is closed."""
+        digest = _digest(token)
+        await self._sessions.end_session(digest)
+        self._end(digest)
+
+    def use_key(self, key: str) -> None:
+        """The owner has another key from now on; what the one before has open is closed."""
+        before, self._key_hash = self._key_hash, _digest(key)
+        if before != self._key_hash:
+            self._end(before)
+
+    def hold(self, credential: str, on_end: Callable[[], None]) -> Callable[[], None]:
+        """Something stays open as long as a session's token or a key holds: on_end is called when it does no more.
+        Returns what to call when it is closed before."""
+        holders = self._holders.setdefault(digest := _digest(credential), {})
+        holders[mark := object()] = on_end
+
+        def let_go() -> None:
+            holders.pop(mark, None)
+            if not holders and self._holders.get(digest) is holders:
+                del self._holders[digest]
+
+        return let_go
+
+    async def review(self) -> None:
+        """Ask whether the sessions that were let in still hold: others may have ended them. Unavailable."""
+        asked = {*self._known, *self._holders} - {self._key_hash}
+        for digest in asked - await self._sessions.open_among(asked):
+            self._end(digest)
+
+    async def keep_reviewing(self, owner_key: Callable[[], str]) -> None:
+        """For ever; owner_key reads the key as it is now, and may wait for the disk."""
+        while True:
+            await asyncio.sleep(REVIEW_S)
+            try:
+                self.use_key(await asyncio.to_thread(owner_key))
+                await self.review()
+            except Misconfigured as error:
+                _log.warning("the owner's key stays as it was: %s", error)
+            except Unavailable:
+                continue  # nobody is shut out for that
+
+    def _end(self, digest: bytes) -> None:
+        self._known.pop(digest, None)
+        for on_end in list(self._holders.pop(digest, {}).values()):
+            on_end()
 
 
 def session_of(cookie_header: str) -> str | None:

@@ -7,7 +7,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from ralph.api.problems import PROBLEMS
-from ralph.live.running import BoardPage, FeedState, LiveMarket, QuotePage
+from ralph.live.pages import BoardPage, FeedState, QuotePage
+from ralph.live.running import LiveMarket
 
 
 @get("/", operation_id="getBoard", tags=["live"], responses=PROBLEMS, sync_to_thread=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from ralph.errors import RalphError
 from ralph.telemetry import AsgiApp, Receive, Scope, Send
 
 GUARDED = "/api/"
+HOLD = "ralph.hold"
+"""Under this name the scope of a WebSocket has a function: told what to do when its key or session ends (`hold`)."""
 UPLOADS = frozenset({"/api/v1/imports"})  # files: streamed to disk under a limit of their own, never decoded as JSON
 JSON_DEPTH_MAX = 64
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -79,8 +82,12 @@ class Door:
             refused = self._foreign_host(scope)
             if refused is None and headers.get(b"origin") and not _same_origin(headers):
                 refused = problem(403, "only Ralph's own pages may connect", "FOREIGN_ORIGIN", field="Origin")
-            if refused is None and not self._has_key(headers) and not await self._has_session(headers):
-                refused = _no_key()
+            if refused is None:
+                credential = await self._credential(headers)
+                if credential is None:
+                    refused = _no_key()
+                else:
+                    scope[HOLD] = partial(self._access.hold, credential)
         except RalphError as error:
             refused = from_error(error)
         if refused is None:
@@ -110,6 +117,12 @@ class Door:
                 403, "a browser session may only write from Ralph's own pages", "FOREIGN_ORIGIN", field="Origin"
             )
         return None
+
+    async def _credential(self, headers: dict[bytes, str]) -> str | None:
+        """The key or the session's token that opens the door."""
+        if self._has_key(headers):
+            return headers[b"authorization"].partition(" ")[2].strip()
+        return session_of(headers.get(b"cookie", "")) if await self._has_session(headers) else None
 
     def _has_key(self, headers: dict[bytes, str]) -> bool:
         scheme, _, key = headers.get(b"authorization", "").partition(" ")

@@ -81,6 +81,7 @@ Close codes
   1011  no answer to our ping                         connect again
   1012  the server stops, or a new epoch begins       connect again, with since
   1013  you read too slowly                           connect again, with since
+  3000  your session or key holds no more             sign in again
 
 Wait a second before you connect again, and longer each time that fails.
 """

@@ -8,14 +8,23 @@ from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ralph.api.door import refuse_socket
+from ralph.api.door import HOLD, refuse_socket
 from ralph.api.problems import from_error
 from ralph.errors import BadParameter, NotFound, NotReady, RalphError, UnknownSymbol
 from ralph.market.panel import Panel
 from ralph.stream import protocol
 from ralph.stream.mailbox import Mailbox
 from ralph.stream.protocol import MESSAGE_BURST, MESSAGE_BYTES, MESSAGES_PER_S, TOPICS_MAX
-from ralph.stream.sockets import EXTENSION, FLOOD, INVALID, NOT_TEXT, TOO_LARGE, PlainWebSocket, StraightWebSocket
+from ralph.stream.sockets import (
+    EXTENSION,
+    FLOOD,
+    INVALID,
+    NOT_TEXT,
+    REVOKED,
+    TOO_LARGE,
+    PlainWebSocket,
+    StraightWebSocket,
+)
 from ralph.stream.station import Station
 from ralph.stream.topic import FRESH
 from ralph.stream.topics import kind_of, symbol_of
@@ -23,7 +32,7 @@ from ralph.telemetry import Metrics, Receive, Scope, Send
 
 PATH = "/ws"
 COUNT_S = 1.0  # how often what was sent is added to the metrics
-COUNTED_CODES = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013})
+COUNTED_CODES = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 3000})
 
 Socket = StraightWebSocket | PlainWebSocket
 
@@ -50,9 +59,11 @@ class LiveSocket:
         socket.write(hello)
         mailbox = self._station.rounds.join(socket)
         self._metrics.ws_connections.inc()
+        let_go = scope[HOLD](lambda: socket.hang_up(REVOKED, "your session or key holds no more; sign in again"))
         try:
             code = await Session(self._station, self._panel, socket, mailbox).serve()
         finally:
+            let_go()
             self._station.rounds.leave(mailbox)
             self._metrics.ws_connections.dec()
             if isinstance(socket, PlainWebSocket):
@@ -129,6 +140,7 @@ class Session:
         if isinstance(asked, protocol.Subscribe):
             await self._subscribe(asked)
         elif isinstance(asked, protocol.Unsubscribe):
+            self._station.rounds.apart(self._mailbox)
             ended = [topic for topic in asked.topics if self._hub.unsubscribe(self._mailbox, topic)]
             self._say(protocol.Unsubscribed(asked.id, ended))
         else:
@@ -139,6 +151,7 @@ class Session:
         topics = list(dict.fromkeys(asked.topics))
         self._say(protocol.Subscribed(asked.id, topics, self._hub.reached(topics)))
         for topic in topics:
+            self._station.rounds.apart(self._mailbox)
             self._hub.unsubscribe(self._mailbox, topic)  # asked for anew, it begins anew
             place = FRESH
             if topic in asked.since:
@@ -146,6 +159,7 @@ class Session:
                 place = await self._station.replay.bring(self._socket, topic, asked.epoch, asked.since[topic])
                 if place == FRESH:
                     self._say(protocol.Reset(topic))
+            self._station.rounds.apart(self._mailbox)  # while it was brought there it may have met others
             self._hub.subscribe(self._mailbox, topic, place)
         self._station.rounds.call(self._mailbox)
 
@@ -154,7 +168,7 @@ class Session:
         for topic in asked.topics:
             kind_of(topic)
             self._check_symbol(topic)
-        together = {topic.name for topic in self._mailbox.places} | set(asked.topics)
+        together = {topic.name for topic in self._mailbox.crowd.places} | set(asked.topics)
         if not asked.topics or len(together) > TOPICS_MAX:
             raise BadParameter(
                 f"{len(together)} topics on one connection; {TOPICS_MAX} are served, and the board holds every quote",

@@ -121,7 +121,7 @@ def _resources() -> list[Any]:
     files = [imports.router, exports.router, adjustments.router]
     data = [symbols.router, lists.router, *files, calendar.router, quality.router, jobs.router, schedule.router]
     asking = [screens.router, language.router, saved_screens.router, screen_runs.router, scans.router, signals.router]
-    routers = [*asking, indicators.router, *data, *board.routers, system.router, login.router]
+    routers = [*asking, indicators.router, *data, *board.routers, system.router, *login.routers]
     return [Router(API, route_handlers=routers), health.live, health.ready, health.health, pages.metrics_page]
 
 

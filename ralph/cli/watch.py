@@ -81,10 +81,11 @@ RIGHT = frozenset({"price", "change", "change %", "volume", "entry", "stop"})
 @click.option("--screen", metavar="ID", help="Symbols that enter and leave a saved screen, by its id.")
 @click.option("--signals", is_flag=True, help="Every step of every signal.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="End after so long; else Ctrl-C ends it.")
+@click.option("--frames", "count", type=click.IntRange(min=1), metavar="COUNT", help="End after so many frames.")
 @home_option
 @json_option
 def watch_command(
-    symbols: tuple[str, ...], screen: str | None, signals: bool, seconds: float | None, home: Path | None, as_json: bool
+    symbols: tuple[str, ...], screen: str | None, signals: bool, home: Path | None, as_json: bool, **until: Any
 ) -> None:
     """Watch SYMBOLs (or the whole board), a screen, or signals; with --json a line for each frame."""
     if bool(symbols) + bool(screen) + signals > 1:
@@ -96,17 +97,27 @@ def watch_command(
     if holder is None or holder.url is None:
         raise Unavailable(f"no server holds {own.path}; start one with `ralph up`")
     url = holder.url.replace("http", "ws", 1) + "/ws"
-    run(_watch(url, own.owner_key(), watched, seconds, as_json))
+    with _shown(watched, as_json) as show:
+        run(_watch(_frames(url, own.owner_key(), watched), watched, show, **until))
     if not as_json and not sys.stdout.isatty():
         print_table(watched.headings, watched.rows, right=watched.right)
 
 
-async def _watch(url: str, key: str, watched: Watched, seconds: float | None, as_json: bool) -> None:
-    with _shown(watched, as_json) as show, contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds), contextlib.aclosing(_frames(url, key, watched)) as frames:
+async def _watch(
+    frames: AsyncGenerator[tuple[dict[str, Any], str]],
+    watched: Watched,
+    show: Callable[[dict[str, Any]], None],
+    seconds: float | None,
+    count: int | None,
+) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds), contextlib.aclosing(frames):
             async for frame, epoch in frames:
                 watched.take(frame, epoch)
                 show(frame)
+                count = None if count is None else count - 1
+                if count == 0:
+                    return
 
 
 @contextlib.contextmanager

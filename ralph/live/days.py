@@ -100,6 +100,10 @@ def _playable(panel: Panel, day: LiveDay, last: dict[str, float]) -> Playable:
         opens_at=day.hours.opens_at,
         closes_at=day.hours.closes_at,
         indices=_closes_before(panel, day.on),
+        sectors=_sectors(panel, day.on, day.universe),
+        workspace=panel.workspace,
+        simulated=panel.simulated,
+        data_version=panel.data_version,
     )
     return Playable(day, frame, np.array([last.get(code, np.nan) for code in day.universe]))
 
@@ -107,6 +111,16 @@ def _playable(panel: Panel, day: LiveDay, last: dict[str, float]) -> Playable:
 def _listing(panel: Panel, code: str) -> Listing:
     column = panel.columns.get(Symbol(code))
     return Listing(symbol=Symbol(code)) if column is None else panel.listings[column]
+
+
+def _sectors(panel: Panel, on: date, universe: Sequence[str]) -> dict[str, IntArray]:
+    columns = np.array([panel.columns.get(Symbol(code), -1) for code in universe], dtype=np.int64)
+    found = {}
+    for name in panel.roster.sectors:
+        places = np.flatnonzero((columns >= 0) & panel.roster.in_sector(name, on)[columns])
+        if places.size:
+            found[name] = places
+    return found
 
 
 def _last_closes(panel: Panel, index: int) -> dict[str, float]:

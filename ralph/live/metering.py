@@ -6,11 +6,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-import msgspec
-
+from ralph.live.pages import FeedState, SystemFrame
 from ralph.live.pump import Hub
 from ralph.live.recorder import RecorderState
-from ralph.live.running import FeedState
 from ralph.market.tick import Batch
 from ralph.telemetry import Metrics
 
@@ -19,22 +17,6 @@ class Note(Protocol):
     """Where the health page hears of a part."""
 
     def __call__(self, name: str, *, ok: bool, detail: str) -> None: ...
-
-
-class FeedFigures(msgspec.Struct, frozen=True):
-    """The feed in a frame."""
-
-    state: str
-    lag_ms: float
-    ticks_per_s: float
-
-
-class SystemFrame(msgspec.Struct, frozen=True):
-    """health: whether the live market is well; at: by our clock."""
-
-    health: str
-    feed: FeedFigures
-    at: datetime
 
 
 class LiveMeter:
@@ -81,5 +63,4 @@ class LiveMeter:
         ok = state.state != "silent" and not stepped_s
         self._note("feed", ok=ok, detail=detail)
         health = "ok" if ok and self._is_recording_well else "degraded"
-        figures = FeedFigures(state.state, state.lag_ms, state.ticks_per_s)
-        self._hub.publish("system", "system", SystemFrame(health, figures, datetime.now(UTC)))
+        self._hub.publish("system", "system", SystemFrame(health, state, datetime.now(UTC)))

@@ -16,6 +16,7 @@ from ralph.signals.signal import Signal
 from ralph.tape.events import (
     BarsClosed,
     Event,
+    GateJudged,
     IndexMoved,
     MinuteBar,
     Quote,
@@ -89,6 +90,8 @@ class Publisher:
             case ScreenMoved():
                 key = f"{self._token}:{event.event}:{event.symbol}:{event.at.isoformat()}"
                 hub.announce(f"screen:{event.screen}", event, key)
+            case GateJudged(gate=gate):
+                hub.publish("gate", "gate", gate)
             case Scanned():
                 hub.announce("scans", event, f"{self._token}:{event.scan}:{event.symbol}")
 

@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -20,6 +20,8 @@ from ralph.errors import DataNotFound, NotReady, Unavailable, UnknownSymbol
 from ralph.live.clock import SteadyClock
 from ralph.live.days import Playable, next_of_demo, stored_day
 from ralph.live.feed import Feed, PlayedDay
+from ralph.live.hearsay import Hearsay, Newest
+from ralph.live.pages import BoardPage, FeedState, QuotePage, State
 from ralph.live.pump import Hub, Publisher, pump
 from ralph.live.recorder import Recorder, RecorderState
 from ralph.live.spool import Spool
@@ -35,7 +37,7 @@ from ralph.store.database import Database
 from ralph.store.markets import Markets
 from ralph.store.recordings import Unfinished, find_recording, find_unfinished
 from ralph.store.signals import Asked, signal_texts
-from ralph.tape.events import IndexQuote, Quote, instant_of
+from ralph.tape.events import Quoted, instant_of
 from ralph.tape.tape import Tape
 from ralph.tape.triggers import Triggers
 
@@ -48,46 +50,9 @@ SIMULATOR = "simulator"
 
 _OPEN: tuple[signal.State, ...] = ("armed", "triggered")
 
-State = Literal["off", "starting", "playing", "silent", "waiting"]
 
-
-class FeedState(msgspec.Struct, frozen=True):
-    """How the feed does. session, clock: which Session it plays and where in it; lag_ms behind its own time."""
-
-    workspace: str
-    simulated: bool
-    state: State
-    detail: str
-    source: str | None
-    session: date | None
-    speed: float | None
-    clock: datetime | None
-    lag_ms: float
-    ticks: int
-    ticks_per_s: float
-    duplicates: int
-    late: int
-    recorder: RecorderState
-
-
-class BoardPage(msgspec.Struct, frozen=True):
-    """All quotes of a Session now."""
-
-    workspace: str
-    simulated: bool
-    session: date
-    at: datetime
-    indices: list[IndexQuote]
-    quotes: Sequence[Quote]
-
-
-class QuotePage(msgspec.Struct, frozen=True):
-    """One quote."""
-
-    workspace: str
-    simulated: bool
-    session: date
-    quote: Quote
+class LiveHub(Hub, Newest, Protocol):
+    """Takes what this process plays, and keeps what another does."""
 
 
 class Meter(Protocol):
@@ -111,7 +76,7 @@ class Surroundings:
     markets: Markets
     kernels: Executor
     calendar: Calendar
-    hub: Hub
+    hub: LiveHub
     wanted: Wanted
     meter: Meter
     spool: Path
@@ -142,17 +107,23 @@ class LiveMarket:
         self._rate, self._counted = 0.0, (self._clock.seconds(), 0)
         self._ticks = 0
         self._board: tuple[tuple[int, int], bytes] | None = None
+        self._leads = False
+        self._hearsay = Hearsay(around.hub, around.markets, around.clock)
         self._recorder = Recorder(around.database, Spool(around.spool), around.meter.recorded)
 
     async def run(self) -> None:
         """Play for ever."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._recorder.run(), name="recorder")
-            tasks.create_task(self._look_around(), name="feed health")
-            if self._live.enabled:
-                tasks.create_task(self._play_on(), name="live market")
-            else:
-                self._detail = "the live market is turned off: live.enabled"
+        self._leads = True
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._recorder.run(), name="recorder")
+                tasks.create_task(self._look_around(), name="feed health")
+                if self._live.enabled:
+                    tasks.create_task(self._play_on(), name="live market")
+                else:
+                    self._detail = "the live market is turned off: live.enabled"
+        finally:
+            self._leads = False
 
     async def _play_on(self) -> None:
         while True:
@@ -196,9 +167,12 @@ class LiveMarket:
         self._playing = _Playing(panel, tape, feed, SIMULATOR)
         self._state, self._last_at = "playing", self._clock.seconds()
         self._detail = f"the simulated Session of {frame.on} at {self._live.speed:g} times the clock"
+        publisher = Publisher(around.hub, tape, token)
+        everybody = np.arange(len(frame.universe))
+        publisher.publish(Quoted(tape.board.quotes(everybody)))  # nobody's quote is left of an older Session
         is_whole = False
         try:
-            await pump(feed, tape, Publisher(around.hub, tape, token), recorder, watch, self)
+            await pump(feed, tape, publisher, recorder, watch, self)
             await watch.done()
             is_whole = True
         finally:
@@ -250,10 +224,14 @@ class LiveMarket:
             self._counted = now, self._ticks
             playing = self._playing
             left_out = (0, 0) if playing is None else (playing.tape.duplicates, playing.tape.late)
-            self._around.meter.looked(self.state(), left_out, self._clock.stepped_s())
+            self._around.meter.looked(self._own_state(), left_out, self._clock.stepped_s())
 
     def state(self) -> FeedState:
-        """How the feed does now."""
+        """How the feed does now, as the process says that plays it."""
+        heard = None if self._leads else self._hearsay.feed()
+        return self._own_state() if heard is None else heard
+
+    def _own_state(self) -> FeedState:
         playing = self._playing
         quiet_s = self._clock.seconds() - self._last_at
         state, detail = self._state, self._detail
@@ -279,6 +257,9 @@ class LiveMarket:
 
     def board(self) -> bytes:
         """The BoardPage as JSON, encoded once a change; NotReady before the first Session."""
+        heard = None if self._leads else self._hearsay.board()
+        if heard is not None:
+            return heard
         playing = self._now_playing()
         tape = playing.tape
         version = (id(tape), tape.ticks)
@@ -296,6 +277,9 @@ class LiveMarket:
 
     def quote(self, code: str) -> QuotePage:
         """The quote of a Symbol. UnknownSymbol where the Session has none by that code; NotReady."""
+        heard = None if self._leads else self._hearsay.quote(code)
+        if heard is not None:
+            return heard
         playing = self._now_playing()
         tape = playing.tape
         symbol = parse_symbol(code)

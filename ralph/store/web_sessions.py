@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from ralph.store.database import Database
@@ -11,6 +12,8 @@ _SAVE = """
     VALUES ($1, $2)
 """
 _FORGET_OLD = "DELETE FROM web_sessions WHERE expires_at < now()"
+_OPEN = "SELECT token_sha256 FROM web_sessions WHERE token_sha256 = ANY($1) AND expires_at > now()"
+_END = "DELETE FROM web_sessions WHERE token_sha256 = $1"
 _EXPIRY = "SELECT expires_at FROM web_sessions WHERE token_sha256 = $1"
 
 
@@ -31,3 +34,15 @@ class WebSessions:
         async with self._database.acquire() as connection:
             expires_at: datetime | None = await connection.fetchval(_EXPIRY, token_sha256)
             return expires_at
+
+    async def open_among(self, tokens_sha256: Collection[bytes]) -> set[bytes]:
+        """Those of them that are open."""
+        if not tokens_sha256:
+            return set()
+        async with self._database.acquire() as connection:
+            return {row["token_sha256"] for row in await connection.fetch(_OPEN, list(tokens_sha256))}
+
+    async def end_session(self, token_sha256: bytes) -> None:
+        """Forget a session."""
+        async with self._database.acquire() as connection:
+            await connection.execute(_END, token_sha256)

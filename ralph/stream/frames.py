@@ -33,7 +33,7 @@ class Row:
 
 
 class Chunk:
-    """Frames of one topic, joined by commas, for all mailboxes that have the same of it."""
+    """Frames of one topic, joined by commas, for all who have the same of it."""
 
     __slots__ = ("text", "wire")
 

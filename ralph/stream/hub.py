@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from ralph.stream.frames import Row
-from ralph.stream.mailbox import Mailbox
+from ralph.stream.mailbox import Crowd, Mailbox
 from ralph.stream.topic import FRESH, Announced, Newest
 from ralph.stream.topics import BOARD, QUOTES, kind_of
 
@@ -37,7 +37,7 @@ class Outlet(Protocol):
 
 
 class Hub:
-    """Topics, what is kept of each, and the mailboxes that read them.
+    """Topics, what is kept of each, and the crowds that read them.
 
     epoch   numbers of announcements count within it; it changes when they begin anew
     """
@@ -76,9 +76,19 @@ class Hub:
         return self.put_announcement(topic, text, key)
 
     def subscribers(self, topic: str) -> int:
-        """How many read a topic."""
+        """How many crowds read a topic."""
         found = self._newest.get(topic) or self._announced.get(topic)
         return len(found.readers) if found is not None else 0
+
+    def newest(self, topic: str) -> dict[str, bytes]:
+        """What is kept of a published topic: the JSON of the newest of each key."""
+        found = self._newest.get(topic)
+        return {} if found is None else {key: row.text() for key, row in found.rows().items()}
+
+    def newest_of(self, prefix: str) -> list[bytes]:
+        """The same of all published topics of a family, in order of name."""
+        names = sorted(name for name in self._newest if name.startswith(prefix))
+        return [text for name in names for text in self.newest(name).values()]
 
     def followed(self, prefix: str) -> list[str]:
         """The published topics of a family that anybody reads."""
@@ -158,26 +168,28 @@ class Hub:
 
     def subscribe(self, mailbox: Mailbox, topic: str, place: int = FRESH) -> int:
         """Let a mailbox read a topic from a place that `place_in` gave; the number or version the topic has reached.
-        BadParameter where there is no such topic."""
+        It reads by itself now (`Rounds.apart`). BadParameter where there is no such topic."""
         found = self._announced_of(topic) if kind_of(topic).is_announced else self._quote_or_newest(topic)
-        found.readers[mailbox] = None
-        mailbox.places[found] = place
+        crowd = _alone(mailbox)
+        found.readers[crowd] = None
+        crowd.places[found] = place
         if place != found.version:
-            mailbox.news[found] = None
+            crowd.news[found] = None
         return found.version
 
     def unsubscribe(self, mailbox: Mailbox, topic: str) -> bool:
-        """Let it read no more of a topic; whether it did."""
+        """Let it, by itself as above, read no more of a topic; whether it did."""
         found = self._newest.get(topic) or self._announced.get(topic)
-        if found is None or mailbox not in found.readers:
+        crowd = _alone(mailbox)
+        if found is None or crowd not in found.readers:
             return False
-        self._forget(found, mailbox)
+        self._forget(found, crowd)
         return True
 
-    def leave(self, mailbox: Mailbox) -> None:
+    def leave(self, crowd: Crowd) -> None:
         """Let it read nothing any more."""
-        for topic in list(mailbox.places):
-            self._forget(topic, mailbox)
+        for topic in list(crowd.places):
+            self._forget(topic, crowd)
 
     def changed(self) -> dict[Newest | Announced, None]:
         """The topics with readers that changed since this was last asked."""
@@ -217,9 +229,14 @@ class Hub:
             found = self._announced[topic] = Announced(topic)
         return found
 
-    def _forget(self, topic: Newest | Announced, mailbox: Mailbox) -> None:
-        del topic.readers[mailbox]
-        del mailbox.places[topic]
-        mailbox.news.pop(topic, None)
+    def _forget(self, topic: Newest | Announced, crowd: Crowd) -> None:
+        del topic.readers[crowd]
+        del crowd.places[topic]
+        crowd.news.pop(topic, None)
         if not topic.readers and isinstance(topic, Newest) and (topic.name.startswith(QUOTES) or not topic.rows()):
             del self._newest[topic.name]  # kept elsewhere, or asked for in vain
+
+
+def _alone(mailbox: Mailbox) -> Crowd:
+    assert len(mailbox.crowd.members) == 1, "others would hear what this one asks for"
+    return mailbox.crowd

@@ -1,7 +1,8 @@
-"""What a client has not read yet: its place in each of its topics, however far behind it is.
+"""What clients have not read yet: their place in each of their topics, however far behind they are.
 
 Frames are not copied into mailboxes. A place costs a number, so a client that never reads costs no more than one that
-does; and what it is given when it reads again is the newest of each key, and each announcement.
+does; and what it is given when it reads again is the newest of each key, and each announcement. Clients of the same
+topics that have read the same are one crowd, with one place in each: it is found out once what they are to be given.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from ralph.stream.topic import Announced, Newest
 
 FLUSHES_PER_S = 15.0  # on the average, so that a browser can keep up and one core can serve thousands
 FLUSH_BURST = 8  # at once after a rest, so that what happens now and then is told without waiting
-JOINED_MAX, JOINED_BYTES_MAX = 1_024, 16_384  # messages remembered in a round, for clients with the same topics
+JOINED_MAX, JOINED_BYTES_MAX = 1_024, 16_384  # messages remembered in a round, for crowds with the same frames
 TOO_SLOW = 1013, "you read too slowly; connect again with since"
 """Try again later, of the registry of RFC 6455: for readers that take nothing for too long, or miss an announcement."""
 
 GAP_S = 1 / FLUSHES_PER_S
-CREDIT_S = (
-    FLUSH_BURST - 1
-) * GAP_S  # a mailbox may be flushed that has its whole allowance no later than this from now
+CREDIT_S = (FLUSH_BURST - 1) * GAP_S  # a crowd may be flushed that has its whole allowance no later than this from now
 
 
 class Writer(Protocol):
@@ -35,8 +34,12 @@ class Writer(Protocol):
     is_open: bool
     on_ready: Callable[[], None] | None
 
+    def straight(self) -> int:
+        """The descriptor of a socket that may be written to directly now, as nothing waits before it; else -1."""
+        ...
+
     def write(self, wire: bytes) -> None:
-        """Send a message as `to_wire` makes it."""
+        """Send a message as `to_wire` makes it, or what is left of one that was begun directly."""
         ...
 
     def hang_up(self, code: int, reason: str) -> None:
@@ -44,18 +47,18 @@ class Writer(Protocol):
         ...
 
 
-class Mailbox:
-    """The unread frames of one client."""
+class Crowd:
+    """Mailboxes that have read the same of the same topics."""
 
-    __slots__ = ("blocked_at", "is_behind", "news", "places", "rested_at", "writer")
+    __slots__ = ("is_behind", "is_known", "members", "news", "places", "rested_at")
 
-    def __init__(self, writer: Writer) -> None:
-        self.writer = writer
+    def __init__(self) -> None:
+        self.members: dict[Mailbox, None] = {}
         self.places: dict[Newest | Announced, int] = {}
         self.news: dict[Newest | Announced, None] = {}  # topics with something unread, in the order they got it
-        self.blocked_at: float | None = None  # since when its socket takes nothing
-        self.rested_at = 0.0  # when its whole allowance is there again
-        self.is_behind = False  # an announcement is no longer kept that it should have got
+        self.rested_at = 0.0  # when the whole allowance is there again
+        self.is_behind = False  # an announcement is no longer kept that they should have got
+        self.is_known = False  # others may join it
 
     def take(self, now: float, made: dict[tuple[Chunk, ...], bytes]) -> bytes | None:
         """One message of all that is unread, or None; made: messages of this round. It uses some of the allowance."""
@@ -74,6 +77,33 @@ class Mailbox:
             return None
         self.rested_at = max(self.rested_at, now) + GAP_S
         return chunks[0].wire or chunks[0].make() if len(chunks) == 1 else _together(chunks, made)
+
+    def without(self, mailbox: Mailbox) -> Crowd:
+        """A member goes on alone, from the same places."""
+        alone = Crowd()
+        alone.places, alone.news, alone.rested_at = dict(self.places), dict(self.news), self.rested_at
+        for topic in alone.places:
+            topic.readers[alone] = None
+        del self.members[mailbox]
+        alone.welcome(mailbox)
+        return alone
+
+    def welcome(self, mailbox: Mailbox) -> None:
+        """One more that has read the same."""
+        self.members[mailbox] = None
+        mailbox.crowd = self
+
+
+class Mailbox:
+    """One client: its socket, and the crowd it reads with."""
+
+    __slots__ = ("blocked_at", "crowd", "writer")
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.blocked_at: float | None = None  # since when its socket takes nothing
+        self.crowd = Crowd()
+        self.crowd.welcome(self)
 
 
 def _together(chunks: list[Chunk], made: dict[tuple[Chunk, ...], bytes]) -> bytes:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import importlib
 import time
+from collections import deque
 from collections.abc import Callable
 
 from ralph.stream.frames import Chunk
 from ralph.stream.hub import Hub
-from ralph.stream.mailbox import CREDIT_S, TOO_SLOW, Mailbox, Writer
+from ralph.stream.mailbox import CREDIT_S, TOO_SLOW, Crowd, Mailbox, Writer
+from ralph.stream.topic import Announced, Newest
 
 YIELD_EACH = 200  # writes, about two milliseconds; then the loop does other things
+MANY = 8  # sockets that are sent the same are written to by compiled code from so many on
 GAP_S = 0.005  # between rounds: what happens meanwhile goes into one message
 LOOK_S = 0.5  # how often those are looked for that do not read
+
+Send = Callable[[list[int], bytes], list[tuple[int, int]]]
 
 
 class Rounds:
@@ -28,9 +34,14 @@ class Rounds:
         self._slow_s = slow_s
         self._clock = clock
         self._mailboxes: dict[Mailbox, None] = {}
-        self._due: dict[Mailbox, None] = {}
+        self._due: dict[Crowd, None] = {}
+        self._known: dict[frozenset[Newest | Announced], Crowd] = {}  # crowds that others may join
+        self._strangers: list[Crowd] = []  # that have taken all there is, and are not known
+        self._unwritten: deque[tuple[list[Mailbox], bytes]] = deque()  # taken, and written in this round
         self._blocked: dict[Mailbox, None] = {}
         self._wake = asyncio.Event()
+        self._send: Send | None = None
+        self._many = MANY
         self.flushes = 0
         self.bytes = 0
         hub.on_news = self._wake.set
@@ -44,11 +55,29 @@ class Rounds:
 
     def leave(self, mailbox: Mailbox) -> None:
         """Its socket is gone."""
-        self._hub.leave(mailbox)
+        self._hub.leave(self.apart(mailbox))
         self._mailboxes.pop(mailbox, None)
         mailbox.writer.on_ready = None
-        self._due.pop(mailbox, None)
+        self._due.pop(mailbox.crowd, None)
         self._blocked.pop(mailbox, None)
+
+    def apart(self, mailbox: Mailbox) -> Crowd:
+        """Let a mailbox read by itself, as it is to hear something else than others from now on; its crowd then."""
+        for some in self._unwritten:
+            if mailbox in some[0]:
+                some[0].remove(mailbox)
+                self._write([mailbox], some[1])
+                break
+        crowd = mailbox.crowd
+        if len(crowd.members) > 1:
+            alone = crowd.without(mailbox)
+            if alone.news:
+                self._due[alone] = None
+            return alone
+        if crowd.is_known:
+            crowd.is_known = False
+            del self._known[frozenset(crowd.places)]
+        return crowd
 
     def hang_up_all(self, code: int, reason: str) -> None:
         """Close every socket."""
@@ -65,8 +94,16 @@ class Rounds:
 
     def call(self, mailbox: Mailbox) -> None:
         """It has news that no topic will tell of: a snapshot."""
-        self._due[mailbox] = None
+        self._due[mailbox.crowd] = None
         self._wake.set()
+
+    async def quicken(self) -> None:
+        """Load, or compile, what writes to many sockets at once. Until then they are written to one after another."""
+        self.use(await asyncio.to_thread(_loaded))
+
+    def use(self, send: Send, many: int = MANY) -> None:
+        """Write a message to so many sockets and more through this."""
+        self._send, self._many = send, many
 
     async def run(self) -> None:
         """Rounds for ever, as long as there is anything to write."""
@@ -84,30 +121,88 @@ class Rounds:
     async def round(self) -> float:
         """Write to every socket what it may be given now. Seconds until the next may be given more."""
         for topic in self._hub.changed():
-            for mailbox in topic.readers:
-                mailbox.news[topic] = None
+            for crowd in topic.readers:
+                crowd.news[topic] = None
             self._due.update(topic.readers)
         due, self._due = self._due, {}
         made: dict[tuple[Chunk, ...], bytes] = {}
-        now, latest, written = self._clock(), 0.0, 0
-        for mailbox in due:
-            writer = mailbox.writer
-            if not writer.is_ready:
-                self._block(mailbox, now)
-            elif mailbox.rested_at > now + CREDIT_S:
-                self._due[mailbox] = None
-                latest = max(latest, mailbox.rested_at)
-            elif wire := mailbox.take(now, made):
-                writer.write(wire)
-                written += 1
-                self.bytes += len(wire)
-                if written % YIELD_EACH == 0:
-                    await asyncio.sleep(0)
-                    now = self._clock()
-            elif mailbox.is_behind:
-                writer.hang_up(*TOO_SLOW)
-        self.flushes += written
+        now, latest, taken = self._clock(), 0.0, 0
+        for crowd in due:
+            if crowd.rested_at > now + CREDIT_S:
+                self._due[crowd] = None
+                latest = max(latest, crowd.rested_at)
+                continue
+            taken += self._take(crowd, now, made)
+            if taken >= YIELD_EACH:
+                await self._write_all()
+                now, taken = self._clock(), 0
+        await self._write_all()
         return min(LOOK_S, max(0.0, latest - CREDIT_S - self._clock())) if self._due else LOOK_S
+
+    def _take(self, crowd: Crowd, now: float, made: dict[tuple[Chunk, ...], bytes]) -> int:
+        """Take what a crowd is to be given, for those of it that can be written to; how many that are."""
+        for mailbox in [each for each in crowd.members if not each.writer.is_ready]:
+            self._block(mailbox, now)
+            if len(crowd.members) == 1:
+                return 0
+            self.apart(mailbox)
+        wire = crowd.take(now, made)
+        mailboxes = list(crowd.members)
+        if crowd.is_behind:
+            for mailbox in mailboxes:
+                mailbox.writer.hang_up(*TOO_SLOW)
+            return 0
+        if not crowd.is_known:
+            self._strangers.append(crowd)
+        if wire is None:
+            return 0
+        self._unwritten.append((mailboxes, wire))
+        return len(mailboxes)
+
+    def _introduce(self, crowd: Crowd) -> None:
+        """Find others that have read the same for one that has just read all there is."""
+        if not crowd.places:
+            return
+        topics = frozenset(crowd.places)
+        others = self._known.get(topics)
+        if others is None:
+            crowd.is_known = True
+            self._known[topics] = crowd
+        elif others.places == crowd.places and not others.news:
+            for mailbox in crowd.members:
+                others.welcome(mailbox)
+            crowd.members = {}
+            self._hub.leave(crowd)
+        else:
+            crowd.rested_at = max(crowd.rested_at, others.rested_at)  # they are given the next message together
+
+    async def _write_all(self) -> None:
+        """Write what was taken, after those who took it have been brought together."""
+        for crowd in self._strangers:
+            self._introduce(crowd)
+        self._strangers.clear()
+        written = 0
+        while self._unwritten:
+            mailboxes, wire = self._unwritten[0]
+            some = mailboxes[: YIELD_EACH - written]
+            del mailboxes[: len(some)]
+            if not mailboxes:
+                self._unwritten.popleft()
+            self._write(some, wire)
+            written += len(some)
+            if written == YIELD_EACH:
+                written = 0
+                await asyncio.sleep(0)
+
+    def _write(self, mailboxes: list[Mailbox], wire: bytes) -> None:
+        self.flushes += len(mailboxes)
+        self.bytes += len(mailboxes) * len(wire)
+        if self._send is None or len(mailboxes) < self._many:
+            for mailbox in mailboxes:
+                mailbox.writer.write(wire)
+            return
+        for place, taken in self._send([mailbox.writer.straight() for mailbox in mailboxes], wire):
+            mailboxes[place].writer.write(wire[taken:])
 
     def _block(self, mailbox: Mailbox, now: float) -> None:
         if mailbox.blocked_at is None and mailbox.writer.is_open:
@@ -131,3 +226,10 @@ class Rounds:
     async def _until_woken(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
+
+
+def _loaded() -> Send:
+    """What sends to many, called once: numba imports more of itself at a first call."""
+    send: Send = importlib.import_module("ralph.stream.sending").send
+    send([-1], b"-")
+    return send

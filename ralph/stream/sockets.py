@@ -31,8 +31,9 @@ QUEUED_MAX = 256  # messages of a client that the application has not taken; of 
 PINGS_PER_S = 20  # a client's own
 CLOSE_S = 5.0  # a client has so long to take our farewell
 
-INVALID, NOT_TEXT, FLOOD, TOO_LARGE, SILENT, RESTART = 1007, 1003, 1008, 1009, 1011, 1012
-"""Close codes, RFC 6455 section 7.4.1; those that the WebSocket library sends by itself are 1002 and 1009."""
+INVALID, NOT_TEXT, FLOOD, TOO_LARGE, SILENT, RESTART, REVOKED = 1007, 1003, 1008, 1009, 1011, 1012, 3000
+"""Close codes, RFC 6455 section 7.4.1 and its registry (3000: unauthorized). Those that the WebSocket library sends by
+itself are 1002 and 1009."""
 
 _Message = MutableMapping[str, Any]
 
@@ -43,6 +44,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
     on_ready: Callable[[], None] | None = None
     is_ready = False
     is_open = False
+    _descriptor = -1  # of the socket, where bytes for it are not to be encrypted
     _is_deaf = False
     _pings = 0
     _pings_since = 0.0
@@ -53,8 +55,14 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+            if transport.get_extra_info("sslcontext") is None:
+                self._descriptor = sock.fileno()
 
     # What the application uses.
+
+    def straight(self) -> int:
+        """The descriptor is ours while the connection is open: transports close it after they have said so."""
+        return self._descriptor if self.is_open and not self.transport.get_write_buffer_size() else -1
 
     def write(self, wire: bytes) -> None:
         if self.is_open:
@@ -214,6 +222,9 @@ class PlainWebSocket:
         self._unsent: deque[_Message] = deque()  # frames, one at most; answers to a client: as many as it may ask for
         self._sending: asyncio.Task[None] | None = None
         self._over: asyncio.Future[_Message] = asyncio.get_running_loop().create_future()
+
+    def straight(self) -> int:
+        return -1
 
     def write(self, wire: bytes) -> None:
         if self.is_open:

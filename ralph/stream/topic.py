@@ -9,7 +9,7 @@ from ralph.stream.frames import NOTHING, Chunk, Row
 from ralph.stream.topics import Kind
 
 if TYPE_CHECKING:
-    from ralph.stream.mailbox import Mailbox
+    from ralph.stream.mailbox import Crowd
 
 KEPT_FRAMES = 1_024  # of an announced topic; who is further behind is served from the journal, or told to start anew
 SNAPSHOT_FRAMES = 100  # of an announced topic: the last are what a new reader is shown
@@ -22,7 +22,7 @@ class Newest:
 
     def __init__(self, name: str, kind: Kind) -> None:
         self.name = name
-        self.readers: dict[Mailbox, None] = {}
+        self.readers: dict[Crowd, None] = {}
         self.version = 0
         self._rows: dict[str, Row] = {}  # in order of change
         self._rows_max = kind.rows_max
@@ -71,7 +71,7 @@ class Announced:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.readers: dict[Mailbox, None] = {}
+        self.readers: dict[Crowd, None] = {}
         self.version = 0  # the last number
         self._texts: deque[bytes] = deque(maxlen=KEPT_FRAMES)
         self._head = b'{"topic":"' + name.encode() + b'","seq":'

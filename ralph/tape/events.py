@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ralph.market.calendar import SEOUL
+from ralph.scanners.weather import GateAnswer
 from ralph.signals.signal import Sentence, Signal, Transition
 from ralph.tape.minutes import ClosedBars
 
@@ -118,4 +119,10 @@ class Scanned(msgspec.Struct, frozen=True):
     reasons: tuple[Sentence, ...]
 
 
-Event = Quoted | BarsClosed | IndexMoved | SignalMoved | ScreenMoved | Scanned
+class GateJudged(msgspec.Struct, frozen=True):
+    """The market gate at the close of a minute."""
+
+    gate: GateAnswer
+
+
+Event = Quoted | BarsClosed | IndexMoved | SignalMoved | ScreenMoved | Scanned | GateJudged

@@ -14,6 +14,7 @@ from ralph.market.symbol import Listing, is_korean
 from ralph.market.ticks import FUND_KINDS, board_of, ladder_on, limit_pct_on, price_limits
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,8 @@ class SessionFrame:
     lowest, highest  the daily limits, NaN where there are none [symbols]
     opens_at, closes_at  the regular hours, UTC nanoseconds
     indices       the last closes of indices, points, by name
+    sectors       who belongs to each sector, places in the universe, by name
+    workspace, simulated, data_version  of the Panel that all this is known from
     """
 
     on: date
@@ -37,6 +40,10 @@ class SessionFrame:
     closes_at: int
     venue: str = "KRX"
     indices: Mapping[str, float] = field(default_factory=dict)
+    sectors: Mapping[str, IntArray] = field(default_factory=dict)
+    workspace: str = ""
+    simulated: bool = False
+    data_version: str = ""
 
 
 def limits_on(day: date, listings: Sequence[Listing], before: FloatArray) -> tuple[FloatArray, FloatArray]:

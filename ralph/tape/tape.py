@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from ralph.market.tick import INDEX_NAMES, Batch, IndexTicks
 from ralph.tape.board import Board
 from ralph.tape.duplicates import Seen
-from ralph.tape.events import BarsClosed, Event, IndexMoved, IndexQuote, MinuteBar, Quoted, instant_of
+from ralph.tape.events import BarsClosed, Event, GateJudged, IndexMoved, IndexQuote, MinuteBar, Quoted, instant_of
 from ralph.tape.frame import SessionFrame
+from ralph.tape.gate import LiveGate
 from ralph.tape.minutes import MinuteBuilder
 from ralph.tape.scans import LiveScans
 from ralph.tape.triggers import Triggers
@@ -34,6 +35,7 @@ class Tape:
         self.indices: dict[str, IndexQuote] = {}
         self._seen = Seen(len(frame.universe))
         self._scans = LiveScans(self.board)
+        self._gate = LiveGate(self.board)
 
     @property
     def late(self) -> int:
@@ -47,6 +49,7 @@ class Tape:
         for bars in self.minutes.close(now):
             events.append(BarsClosed(bars))
             events += self._scans.close(bars)
+        is_closed = bool(events)
         fresh = self._seen.fresh(batch.ticks)
         self.ticks += fresh.size
         self.duplicates += len(batch.ticks) - fresh.size
@@ -60,6 +63,8 @@ class Tape:
             events.append(Quoted(self.board.quotes(np.union1d(traded, marked))))
         if batch.indices.at.size:
             events.append(self._index(batch.indices))
+        if is_closed:
+            events.append(GateJudged(self._gate.judge(self.indices)))
         return events
 
     def running_bar(self, symbol: int) -> MinuteBar | None:
