@@ -22,7 +22,8 @@ REQUESTS = 1_500  # of one repetition
 PEER_PORT = 18_430
 RATE_PER_S, MEASURED_S = 200, 6.0
 BARS_PATH = "/api/v1/symbols/{code}/bars?limit=200"
-GATE_PATH = "/api/v1/gate"
+GATE_PATH = "/api/v1/gate"  # kept as bytes
+FEED_PATH = "/api/v1/feed"  # small, and made anew for each who asks
 
 
 class Server(NamedTuple):
@@ -34,13 +35,15 @@ class Server(NamedTuple):
 
 
 def cost_goals(ours: Server, silent: Server, code: str) -> list[Goal]:
-    """H1 to H5 with two servers of ours: one as it is by default, one with telemetry turned off."""
+    """H1 to H5 with two servers of ours: one as it is by default, one with telemetry turned off. The rows of H2 and H5
+    are a Symbol's bars, asked for again while nothing changed, as a chart does."""
     bars = BARS_PATH.format(code=code)
     with _peer("small", 0) as small, _peer("rows", 1) as rows, _peer("fastapi", 2) as fastapi:
         asked = {
             "small": (small, "/"),
             "rows": (rows, "/"),
             "fastapi": (fastapi, "/"),
+            "feed": (ours, FEED_PATH),
             "gate": (ours, GATE_PATH),
             "bars": (ours, bars),
             "silent": (silent, GATE_PATH),
@@ -54,7 +57,7 @@ def cost_goals(ours: Server, silent: Server, code: str) -> list[Goal]:
     cost = {name: statistics.median(each) for name, each in taken.items()}
     print("  ".join(f"{name} {each * 1e6:.0f} us" for name, each in cost.items()), file=sys.stderr)
     return [
-        Goal("H1", cost["small"] / cost["gate"], 0.22, 0.30, "higher", "x"),
+        Goal("H1", cost["small"] / cost["feed"], 0.22, 0.30, "higher", "x"),
         Goal("H2", cost["rows"] / cost["bars"], 0.55, 0.65, "higher", "x"),
         Goal("H3", cost["small"] / cost["gate"], 0.75, 0.9, "higher", "x"),
         Goal("H4", cost["silent"] / cost["gate"], 0.70, 0.85, "higher", "x"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ from test_proxy import free_port
 
 ROOT = Path(__file__).parent.parent
 TAG = "localhost/ralph:test"
-STORED_BYTES_MAX = 500_000_000
+UNPACKED_BYTES_MAX = 500_000_000
 READY_S = 900.0  # the first start compiles every kernel
 PROTECTED = """
     set -e
@@ -25,22 +27,17 @@ PROTECTED = """
     mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev"
     mount -t tmpfs -o mode=1777,size=256m tmpfs "$root/tmp"
     mount -t tmpfs -o mode=0700,uid=10001,gid=10001,size=4g tmpfs "$root/var/lib/ralph"
-    exec chroot "$root" setpriv --no-new-privs --reuid 10001 --regid 10001 --clear-groups \
-        --bounding-set=-all --inh-caps=-all /usr/bin/env -i "$@"
+    export PATH=/opt/ralph/bin:/usr/bin:/bin HOME=/var/lib/ralph RALPH_HOME=/var/lib/ralph
+    export NUMBA_CACHE_DIR=/var/lib/ralph/kernels PYTHONDONTWRITEBYTECODE=1
+    exec /usr/bin/setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \
+        /usr/bin/unshare --root "$root" --wd / --setgid 10001 --setuid 10001 "$@"
 """
-VARIABLES = (
-    "PATH=/opt/ralph/bin:/usr/bin:/bin",
-    "HOME=/var/lib/ralph",
-    "RALPH_HOME=/var/lib/ralph",
-    "NUMBA_CACHE_DIR=/var/lib/ralph/kernels",
-    "PYTHONDONTWRITEBYTECODE=1",
-)
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """The image's root and its archive."""
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The image's root."""
     missing = [name for name in ("buildah", "mmdebstrap", "uv") if shutil.which(name) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"building an image needs root and {', '.join(missing) or 'nothing else'}")
@@ -54,31 +51,39 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path
 
     container = buildah("from", "--pull-never", "--signature-policy", str(folder / "policy.json"), TAG)
     try:
-        yield Path(buildah("mount", container)), folder / "ralph.tar"
+        yield Path(buildah("mount", container))
     finally:
         buildah("umount", container)
         shutil.rmtree(folder)
 
 
-def test_the_image_is_small(built: tuple[Path, Path]) -> None:
-    """As it is stored and carried; without a compiler, pip, or any file that root may be become by."""
-    root, archive = built
-    assert archive.stat().st_size <= STORED_BYTES_MAX
-    for program in ("gcc", "cc", "make", "pip", "git"):
-        assert not any((root / folder / program).exists() for folder in ("usr/bin", "opt/ralph/bin")), program
+def test_the_image_is_small(root: Path) -> None:
+    """Unpacked; without a compiler, a package manager, or any file that root may be become by."""
+    held = {(found.st_ino, found.st_size) for path in root.rglob("*") if S_ISREG((found := path.lstat()).st_mode)}
+    unpacked = sum(size for _, size in held)
+    sys.stderr.write(f"the image is {unpacked / 1e6:.0f} MB\n")
+    assert unpacked <= UNPACKED_BYTES_MAX
+    for program in ("gcc", "cc", "make", "pip", "git", "apt", "dpkg", "perl", "bash", "curl"):
+        places = ("usr/bin", "usr/sbin", "usr/local/bin", "opt/ralph/bin")
+        assert not any((root / folder / program).exists() for folder in places), program
+    assert not [path for path in root.rglob("*") if path.is_file() and path.lstat().st_mode & 0o6000]
+    listed = (root / "var/lib/dpkg/status").read_text()
+    assert {"Package: libc6", "Package: libssl3"} <= set(listed.splitlines())
     assert (root / "opt/ralph/sbom.cdx.json").stat().st_size > 1_000
     writable = [path for path in (root / "opt").rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
     assert not writable
 
 
-def test_the_image_serves_on_a_read_only_root(built: tuple[Path, Path]) -> None:
+def test_the_image_serves_on_a_read_only_root(root: Path) -> None:
     """With everything in it, as 10001, without a capability; nothing is written outside its volume and /tmp."""
-    root, _ = built
     port = free_port()
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", PROTECTED, "bash", str(root)]
     with (root.parent / "serves.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, *VARIABLES, "ralph", "up", "--no-open", "--no-demo", "--port", str(port)], stdout=log, stderr=log
+            [*command, "ralph", "up", "--no-open", "--no-demo", "--port", str(port)],
+            env={"PATH": os.environ["PATH"]},
+            stdout=log,
+            stderr=log,
         )
     try:
         smoke = ["python3", str(ROOT / "ops" / "smoke.py"), f"http://127.0.0.1:{port}", str(READY_S)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from pathlib import Path
 
@@ -79,6 +80,80 @@ async def test_a_database_of_a_newer_ralph_is_refused(connection: asyncpg.Connec
     (folder / "0002_second.sql").unlink()
     with pytest.raises(SchemaRefused, match=r"0002_second\.sql.*newer Ralph"):
         await migrate(connection, folder)
+
+
+async def test_an_older_ralph_works_on_where_a_newer_one_only_added(
+    connection: asyncpg.Connection, folder: Path
+) -> None:
+    (folder / "0003_third.sql").write_text(
+        "-- expands: nobody asks for it yet\nALTER TABLE second ADD COLUMN more text;"
+    )
+    newest = folder / "0004_fourth.sql"
+    newest.write_text("-- expands: a table of its own\nCREATE TABLE fourth (id integer);")
+    await migrate(connection, folder)
+    for name in ("0003_third.sql", "0004_fourth.sql"):
+        (folder / name).rename(folder / f"{name}.newer")
+    assert await migrate(connection, folder) == []
+    states = await status(connection, folder)
+    assert [(state.version, state.applied_at is not None) for state in states] == [(n, True) for n in (1, 2, 3, 4)]
+    await connection.execute("UPDATE schema_migrations SET expands = false WHERE version = 3")
+    for act in (migrate, status):
+        with pytest.raises(SchemaRefused, match=r"0003_third\.sql.*newer Ralph"):
+            await act(connection, folder)
+
+
+async def test_a_table_of_migrations_that_does_not_say_yet_is_taught_to(
+    connection: asyncpg.Connection, folder: Path
+) -> None:
+    await migrate(connection, folder)
+    await connection.execute("ALTER TABLE schema_migrations DROP COLUMN expands")
+    assert len(await status(connection, folder)) == 2
+    (folder / "0003_third.sql").write_text("-- expands: it does nothing\nSELECT 1;")
+    assert await migrate(connection, folder) == ["0003_third.sql"]
+    assert await connection.fetchval("SELECT array_agg(expands ORDER BY version) FROM schema_migrations") == [
+        *(False, False, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "breaks"),
+    [
+        ("CREATE TABLE new (id integer NOT NULL);", False),
+        ("ALTER TABLE old ADD COLUMN more text, ADD COLUMN n integer NOT NULL DEFAULT 0;", False),
+        ("-- DROP TABLE old\nCREATE INDEX ON old (id);", False),
+        ("DROP TABLE old;", True),
+        ("ALTER TABLE old DROP COLUMN id;", True),
+        ("ALTER TABLE old RENAME TO older;", True),
+        ("ALTER TABLE old ALTER COLUMN id TYPE text;", True),
+        ("ALTER TABLE old ALTER id SET NOT NULL;", True),
+        ("ALTER TABLE old ADD COLUMN more text NOT NULL;", True),
+        ("CREATE UNIQUE INDEX ON old (id);", True),
+        ("ALTER TABLE old ADD CONSTRAINT c CHECK (id > 0);", True),
+        ("DELETE FROM old;", True),
+    ],
+)
+def test_what_takes_something_away_is_told_from_what_adds(change: str, breaks: bool) -> None:
+    assert bool(taken_away(change)) is breaks
+
+
+def test_ralphs_own_migrations_that_say_they_only_add_do_so() -> None:
+    """Those that do not say so are refused by an older Ralph, which is safe."""
+    for migration in read_migrations(migrations_folder()):
+        assert not (migration.expands and taken_away(migration.sql)), migration.name
+
+
+def taken_away(sql: str) -> list[str]:
+    """What in a migration an older Ralph would stumble over: gone or renamed, of another kind, or newly demanded."""
+    bare = re.sub(r"--[^\n]*|'[^']*'", "", sql)
+    commands = r"\b(?:DROP|RENAME|TRUNCATE|DELETE|TYPE|SET NOT NULL|UNIQUE INDEX|ADD CONSTRAINT|REVOKE)\b"
+    altered = re.findall(r"ALTER TABLE[^;]*;", bare, re.IGNORECASE)
+    demanded = [
+        column
+        for table in altered
+        for column in re.findall(r"ADD COLUMN[^,;]*", table, re.IGNORECASE)
+        if re.search("NOT NULL", column, re.IGNORECASE) and not re.search("DEFAULT", column, re.IGNORECASE)
+    ]
+    return [*re.findall(commands, bare, re.IGNORECASE), *demanded]
 
 
 async def test_a_migration_that_was_skipped_is_refused(connection: asyncpg.Connection, folder: Path) -> None:

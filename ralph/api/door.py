@@ -26,6 +26,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'{inline}; style-src 'self'{inline}; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+ASKED = frozenset({b"authorization", b"content-length", b"cookie", b"host", b"origin"})
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -54,8 +55,7 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-
+        headers = _read(scope)
         policy = DOCS_PAGES if scope["path"].startswith("/schema") else OWN_PAGES
 
         async def send_secured(message: MutableMapping[str, Any]) -> None:
@@ -77,7 +77,7 @@ class Door:
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket: no page of another origin may open one, whatever cookie it has."""
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _read(scope)
         try:
             refused = self._foreign_host(scope)
             if refused is None and headers.get(b"origin") and not _same_origin(headers):
@@ -160,6 +160,11 @@ def json_depth_over(body: bytes, limit: int) -> bool:
     brackets = np.frombuffer(_STRING.sub(b"", body).translate(None, delete=_NOT_BRACKETS), dtype=np.uint8)
     opening = (brackets == ord("[")) | (brackets == ord("{"))
     return int(np.where(opening, 1, -1).cumsum().max(initial=0)) > limit
+
+
+def _read(scope: Scope) -> dict[bytes, str]:
+    """The headers that the door goes by, the last of each name."""
+    return {name: value.decode("latin-1") for name, value in scope["headers"] if name in ASKED}
 
 
 def _same_origin(headers: dict[bytes, str]) -> bool:

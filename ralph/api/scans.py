@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from ralph import scanners
+from ralph.api.conditional import keep
 from ralph.api.departures import while_connected
 from ralph.api.problems import PROBLEMS
 from ralph.jobs.scanning import Scanning, ScanRequest, SetupsAnswer
@@ -18,6 +20,7 @@ from ralph.jobs.screening import Answered
 from ralph.scanners.cards import ScannerCard, card
 from ralph.scanners.running import ScanAnswer, UniverseFilter
 from ralph.scanners.weather import BreadthAnswer, GateAnswer
+from ralph.store.markets import Markets
 
 
 class ScannerPage(msgspec.Struct, frozen=True):
@@ -71,17 +74,27 @@ async def list_setups(
 
 @get("/gate", operation_id="getGate", summary="The market gate", tags=["scans"], responses=PROBLEMS)
 async def show_gate(
-    scanning: NamedDependency[Scanning], as_of: FromQuery[date | None] = None, workspace: FromQuery[str | None] = None
+    request: Request[Any, Any, Any],
+    scanning: NamedDependency[Scanning],
+    markets: NamedDependency[Markets],
+    as_of: FromQuery[date | None] = None,
+    workspace: FromQuery[str | None] = None,
 ) -> Response[GateAnswer]:
     """Whether the market as a whole invites buying: 0 to 100 from two indices and the sectors; unknown without them."""
+    keep(request.scope, partial(markets.version, workspace))
     return _respond(await scanning.gate(workspace, as_of))
 
 
 @get("/breadth", operation_id="getBreadth", summary="Breadth by market", tags=["scans"], responses=PROBLEMS)
 async def show_breadth(
-    scanning: NamedDependency[Scanning], as_of: FromQuery[date | None] = None, workspace: FromQuery[str | None] = None
+    request: Request[Any, Any, Any],
+    scanning: NamedDependency[Scanning],
+    markets: NamedDependency[Markets],
+    as_of: FromQuery[date | None] = None,
+    workspace: FromQuery[str | None] = None,
 ) -> Response[BreadthAnswer]:
     """How many Symbols rise, stand above their means of 50 and 200 days, or reach new extremes of a year."""
+    keep(request.scope, partial(markets.version, workspace))
     return _respond(await scanning.breadth(workspace, as_of))
 
 

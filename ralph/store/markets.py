@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from ralph.errors import BadParameter, NotReady, Unavailable
+from ralph.errors import BadParameter, NotReady, RalphError, Unavailable
 from ralph.market.panel import Panel
 from ralph.store.database import Database
 from ralph.store.panels import PanelStore
@@ -51,6 +51,14 @@ class Markets:
                 f"there is no workspace {workspace!r}; known: {known}", field="workspace", accepted=known
             )
         return self._current[workspace]
+
+    def version(self, workspace: str | None = None) -> tuple[str, str] | None:
+        """What answers made of that Panel alone follow from: they stay the same while this does."""
+        try:
+            panel = self.panel(workspace)
+        except RalphError:
+            return None
+        return panel.workspace, panel.data_version
 
     async def refresh(self) -> None:
         """Load what changed since the last time."""

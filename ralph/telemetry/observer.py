@@ -6,8 +6,9 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from typing import Any
+
+from prometheus_client import Histogram
 
 from ralph.telemetry.metrics import Metrics
 from ralph.telemetry.tracing import UNMATCHED, Trace, Tracer, current_trace, request_id
@@ -50,14 +51,15 @@ class AccessLog:
         _log.info("request", extra=extra)
 
 
-@dataclass
 class _Seen:
     """What is known of a request while it is answered."""
 
-    scope: Scope
-    started: int
-    status: int = FAILED
-    first_byte: int | None = None  # of an answer that is a stream
+    __slots__ = ("first_byte", "started", "status")
+
+    def __init__(self, started: int) -> None:
+        self.started = started
+        self.status = FAILED
+        self.first_byte: int | None = None  # of an answer that is a stream
 
 
 class Observer:
@@ -68,12 +70,15 @@ class Observer:
         self._metrics = metrics
         self._tracer = tracer
         self._access_log = access_log
+        self._active = 0
+        self._timed: dict[tuple[str, str, int], Histogram] = {}
+        metrics.active_requests.set_function(lambda: self._active)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        seen = _Seen(scope, time.perf_counter_ns())
+        seen = _Seen(time.perf_counter_ns())
         given_id, traceparent = _given(scope)
         trace = self._tracer.begin(traceparent, collect=not scope["path"].startswith(UNTOLD))
         own_id = given_id or trace.trace_id
@@ -84,25 +89,31 @@ class Observer:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
                 headers = message["headers"] = [*message.get("headers", ()), header]
-                if any(value.startswith(b"text/event-stream") for name, value in headers if name == b"content-type"):
-                    seen.first_byte = time.perf_counter_ns()
+                for name, value in headers:
+                    if name == b"content-type":
+                        if value.startswith(b"text/event-stream"):
+                            seen.first_byte = time.perf_counter_ns()
+                        break
             await send(message)
 
-        self._metrics.active_requests.inc()
+        self._active += 1
         try:
             await self._app(scope, receive, send_observed)
         finally:
-            self._metrics.active_requests.dec()
-            self._finish(seen, trace)
+            self._active -= 1
+            self._finish(scope, seen, trace)
             current_trace.reset(tokens[1])
             request_id.reset(tokens[0])
 
-    def _finish(self, seen: _Seen, trace: Trace) -> None:
-        scope, status = seen.scope, seen.status
+    def _finish(self, scope: Scope, seen: _Seen, trace: Trace) -> None:
+        status = seen.status
         seconds = ((seen.first_byte or time.perf_counter_ns()) - seen.started) / 1e9
         route = scope.get("path_template") or UNMATCHED
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
-        self._metrics.request_seconds.labels(method, route, status).observe(seconds)
+        timed = self._timed.get((method, route, status))
+        if timed is None:
+            timed = self._timed[method, route, status] = self._metrics.request_seconds.labels(method, route, status)
+        timed.observe(seconds)
         if scope["path"].startswith(UNTOLD):
             return
         self._access_log.tell(scope, status, seconds)

@@ -7,7 +7,7 @@ sees a part of it decides alike.
 
 from __future__ import annotations
 
-import os
+import random
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +22,17 @@ UNMATCHED = "unmatched"
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = 1
 _IDS = 1 << 32
+_random = random.Random()  # noqa: S311  # nothing secret is made with it
 
 SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request being answered; every log line and problem carries it."""
+
+
+def _new_id(size: int) -> str:
+    """Random hexadecimal digits of so many bytes; they need to differ, not to be hard to guess."""
+    return _random.randbytes(size).hex()
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -45,17 +51,24 @@ class Span(msgspec.Struct, frozen=True):
 class Trace:
     """The spans under one root: a request, or an attempt at a job. Threads may add to it."""
 
-    __slots__ = ("_began_at", "_began_ns", "left_out", "parent_id", "root_id", "sampled", "spans", "trace_id")
+    __slots__ = ("_began_at", "_began_ns", "_root_id", "left_out", "parent_id", "sampled", "spans", "trace_id")
 
     def __init__(self, trace_id: str, parent_id: str | None, *, sampled: bool, collect: bool) -> None:
         self.trace_id = trace_id
         self.parent_id = parent_id
-        self.root_id = os.urandom(8).hex()
+        self._root_id = _new_id(8) if collect else None
         self.sampled = sampled
         self.spans: list[Span] | None = [] if collect else None
         self.left_out = 0
         self._began_ns = time.perf_counter_ns()
         self._began_at = time.time_ns()
+
+    @property
+    def root_id(self) -> str:
+        """The root's id. Where nothing is collected it is made when somebody asks, and few do."""
+        if self._root_id is None:
+            self._root_id = _new_id(8)
+        return self._root_id
 
     @property
     def traceparent(self) -> str:
@@ -77,7 +90,7 @@ class Trace:
             self.left_out += 1
             return
         began, ended = (self._began_at + at - self._began_ns for at in span_ns)
-        self.spans.append(Span(name, kind, os.urandom(8).hex(), self.root_id, began, ended, attributes, error))
+        self.spans.append(Span(name, kind, _new_id(8), self.root_id, began, ended, attributes, error))
 
     def adopt(self, spans: list[Span]) -> None:
         """Take spans that another process collected under this root."""
@@ -124,7 +137,7 @@ class Tracer:
         if found is not None and found[1].strip("0") and found[2].strip("0"):
             trace_id, parent_id, sampled = found[1], found[2], bool(int(found[3], 16) & _SAMPLED)
         else:
-            trace_id, parent_id = os.urandom(16).hex(), None
+            trace_id, parent_id = _new_id(16), None
             sampled = int(trace_id[:8], 16) < self._below
         return Trace(trace_id, parent_id, sampled=sampled, collect=collect and self._keep is not None)
 
