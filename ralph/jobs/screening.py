@@ -115,7 +115,14 @@ class Screening:
             await self._record(panel, saved, answered.read().as_of, path)
         return answered
 
-    async def fill(self, workspace: str | None, saved: SavedScreen, since: date, until: date) -> Filled:
+    async def fill(
+        self,
+        workspace: str | None,
+        saved: SavedScreen,
+        since: date,
+        until: date,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Filled:
         """Runs the newest version as of each Session of a range that it was not yet run for, and writes who matched.
 
         Each Session is written by itself: what is done stays, and the same request goes on from there.
@@ -127,8 +134,9 @@ class Screening:
             written = await written_sessions(connection, saved)
         missing = [day for day in asked if day not in written]
         hits = 0
-        for day in missing:
+        for index, day in enumerate(missing):
             hits += await self._record(panel, saved, day, (saved.name.casefold(),))
+            progress(index + 1, len(missing))
         done = len(missing)
         return Filled(panel.workspace, panel.simulated, saved.version, len(asked), done, len(asked) - done, hits)
 
