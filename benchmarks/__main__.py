@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.goal import Goal
 
-NAMES = ("kernels", "loop", "ingest", "http", "jobs", "stream")
+NAMES = ("kernels", "screens", "loop", "ingest", "http", "jobs", "stream")
 BY_NAME = ("dashboard",)  # needs a browser: measured when it is asked for
 
 

@@ -13,6 +13,7 @@ from benchmarks.goal import REPETITIONS
 from benchmarks.market import random_bars
 from ralph import screens
 from ralph.market.columns import build_panel
+from ralph.market.panel import Panel
 from ralph.screens.presets import presets
 
 SLOWEST_SHOWN = 5
@@ -37,11 +38,11 @@ def speed_of_screens(client: httpx.Client) -> None:
         client.post("/api/v1/screens/validate", json=body).raise_for_status()
         checks.append((time.perf_counter() - started) * 1000)
     _note(f"check with completions, whole round trip: median {np.median(checks):.1f} ms, p99 {_p99(checks):.1f} ms")
-    _years()
+    years(build_panel(random_bars(SYMBOLS, SESSIONS)))
 
 
-def _years() -> None:
-    panel = build_panel(random_bars(SYMBOLS, SESSIONS))
+def years(panel: Panel) -> None:
+    """CPU time of a year of daily runs of some screens."""
     dates = [day.astype(object) for day in panel.sessions[-YEAR:]]
     for text in YEAR_SCREENS:
         screen = screens.parse(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import talib
+from ratings_reference import Bars, rating
 
 TIE_RATIO = 1e-10
 """Where two sides are this close, the order of additions decides, and either answer is right."""
@@ -124,6 +125,39 @@ def _places(x: np.ndarray, bars: int) -> dict[str, np.ndarray]:
     return {"place_least": least, "place_most": most}
 
 
+def _supertrend(h: np.ndarray, low: np.ndarray, x: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """1 up, -1 down, as Pine's script walks: it begins down."""
+    trend = np.full(x.size, np.nan)
+    upper = lower = 0.0
+    up = False
+    for bar in np.flatnonzero(~np.isnan(distance)):
+        middle = (h[bar] + low[bar]) / 2
+        above, below = middle + distance[bar], middle - distance[bar]
+        if below <= lower and x[bar - 1] >= lower:
+            below = lower
+        if above >= upper and x[bar - 1] <= upper:
+            above = upper
+        first = bar == 0 or np.isnan(distance[bar - 1])
+        up = not first and (x[bar] >= below if up else x[bar] > above)
+        upper, lower = above, below
+        trend[bar] = 1.0 if up else -1.0
+    return trend
+
+
+def _lines(h: np.ndarray, low: np.ndarray, x: np.ndarray, true_range: np.ndarray) -> dict[str, np.ndarray]:
+    """Keltner's upper line, the cloud and its two lines, and the trend of Supertrend."""
+    later = true_range.copy()
+    later[0] = np.nan
+    middles = {n: (talib.MAX(h, n) + talib.MIN(low, n)) / 2 for n in (9, 26, 52)}
+    return {
+        "keltner": _ema(x, 20) + 2 * _ema(later, 20),
+        "conversion": middles[9],
+        "base": middles[26],
+        "cloud": np.maximum(_back((middles[9] + middles[26]) / 2, 25), _back(middles[52], 25)),
+        "supertrend": _supertrend(h, low, x, 3 * _wilder(true_range, 10)),
+    }
+
+
 def series_of(part: pl.DataFrame) -> dict[str, np.ndarray]:
     """The series of one Symbol that the presets name."""
     h, low, x, v = (part[name].to_numpy() for name in ("high", "low", "close", "volume"))
@@ -139,7 +173,11 @@ def series_of(part: pl.DataFrame) -> dict[str, np.ndarray]:
     d = k.rolling_mean(3)
     obv = talib.OBV(x, v)
     true_share = _wilder(true_range, 14) / x
+    directional = _directional(h, low, true_range)
     return {
+        **_lines(h, low, x, true_range),
+        "rating": rating(Bars(h, low, x, v), directional),
+        "sma150": talib.SMA(x, 150),
         **_of_weeks(part["date"].dt.truncate("1w").to_numpy(), x),
         **_places(true_share, 252),
         "strength": sum(weight * (x / _back(x, bars) - 1) for weight, bars in STRENGTH),
@@ -162,7 +200,7 @@ def series_of(part: pl.DataFrame) -> dict[str, np.ndarray]:
         "macd": macd,
         "signal": _ema(macd, 9),
         "atr14": _wilder(true_range, 14),
-        **_directional(h, low, true_range),
+        **directional,
         "k": k.fill_null(np.nan).to_numpy(),
         "d": d.fill_null(np.nan).to_numpy(),
         "obv": obv,
@@ -179,6 +217,27 @@ RATED = pl.when(IS_COMMON).then(c("strength"))
 RATING = (1 + 98 * (RATED.rank().over("date") - 1) / (RATED.count().over("date") - 1) + 0.5).floor()
 SECTOR = c("symbol").str.slice(2, 2)
 """Invented: two figures of the code."""
+
+SHARES = 1e7
+"""Of every Symbol, invented."""
+
+
+def clearly(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """Above by more than the Trend Template's own tolerance, a billionth of the close."""
+    return left - right > 1e-9 * C
+
+
+TEMPLATE = pl.all_horizontal(
+    clearly(C, c("sma150")),
+    clearly(C, c("sma200")),
+    clearly(c("sma150"), c("sma200")),
+    clearly(c("sma200"), prev(c("sma200"), 22)),
+    clearly(c("sma50"), c("sma150")),
+    clearly(c("sma50"), c("sma200")),
+    clearly(C, c("sma50")),
+    ~clearly(1.3 * c("low252"), C),
+    ~clearly(0.75 * c("high252"), C),
+)
 
 REFERENCES: dict[str, Pair] = {
     "oversold-bounce": every(crossed_up(c("rsi14"), 30.0), over(C, c("sma200"))),
@@ -251,5 +310,11 @@ REFERENCES: dict[str, Pair] = {
     ),
     "mfi-turn": crossed_up(c("mfi14"), 20.0),
     "weekly-momentum": every(over(c("week_rsi"), 50.0), over(C, c("week_sma30"))),
+    "trend-template": every(exactly(TEMPLATE), exactly(RATING >= 70)),
+    "heavy-foreign-buying": over(c("foreign").rolling_sum(20).over("symbol"), 0.005 * SHARES * C),
+    "keltner-breakout": crossed_up(C, c("keltner")),
+    "above-cloud": every(crossed_up(C, c("cloud")), over(c("conversion"), c("base"))),
+    "supertrend-flip": crossed_up(c("supertrend"), 0.0),
+    "rating-buy": exactly((c("rating") > 0.1) & (prev(c("rating")) <= 0.1)),
     "volatility-low": every((c("place_most") <= 10, c("place_least") <= 10), over(C, c("sma50"))),
 }

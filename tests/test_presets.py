@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from presets_reference import REFERENCES, series_of
+from presets_reference import REFERENCES, SHARES, series_of
 from screens_markets import invented
 
 from ralph import screens
 from ralph.market.beside import FLOW_FIELDS, Beside
+from ralph.market.capital import Capital
 from ralph.market.columns import BarColumns, build_panel
 from ralph.market.symbol import Listing, Symbol
 from ralph.screens.presets import Preset, find_preset, presets
@@ -23,7 +24,6 @@ from ralph.screens.presets import Preset, find_preset, presets
 SHARED = Path(os.environ.get("RALPH_SHARED_DIR", Path(__file__).parent.parent / ".." / "shared"))
 FILE = SHARED / "data" / "krx_daily.parquet"
 FLOWS_FILE = SHARED / "data" / "krx_flows.parquet"
-REFERENCES_MIN = 38
 DAYS = 20
 HANGUL = re.compile(r"[가-힣]")
 
@@ -62,11 +62,12 @@ def frame() -> pl.DataFrame:
 
 @pytest.mark.long
 def test_each_preset_equals_an_independent_computation(frame: pl.DataFrame) -> None:
-    """On twenty days spread over the file, and one on which flows are known, for every preset that has one."""
-    asked = [preset for preset in presets() if preset.id in REFERENCES]
-    assert len(asked) >= REFERENCES_MIN
+    """On twenty days spread over the file, and one on which flows are known."""
+    asked = list(presets())
+    assert {preset.id for preset in asked} == set(REFERENCES)
     flows = pl.read_parquet(FLOWS_FILE)
-    panel = replace(build_panel(bars_of(frame)), beside=beside_of(flows))
+    bars = bars_of(frame)
+    panel = replace(build_panel(bars), beside=beside_of(flows), capital=capital_of(bars))
     spread = panel.sessions[np.linspace(30, panel.sessions.size - 1, DAYS).astype(int)].astype(object).tolist()
     days: list[date] = sorted({*spread, max(flows["date"].to_list())})
     flows = flows.rename({"foreign_net_value": "foreign", "inst_net_value": "inst"})
@@ -96,6 +97,13 @@ def bars_of(frame: pl.DataFrame) -> BarColumns:
         flags=(frame["flag"].to_numpy() & 7).astype(np.uint8),
         **{name: frame[name].cast(pl.Float64).to_numpy() for name in ("open", "high", "low", "close", "volume")},
     )
+
+
+def capital_of(bars: BarColumns) -> Capital:
+    """Every Symbol has as many shares from the first day on."""
+    count = len(bars.listings)
+    first, nothing = np.full(count, bars.day.min()), np.full(count, np.nan)
+    return Capital(np.arange(count, dtype=np.int32), first, np.full(count, SHARES), nothing)
 
 
 def beside_of(flows: pl.DataFrame) -> Beside:

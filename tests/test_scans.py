@@ -287,7 +287,7 @@ def test_what_is_wrong_with_a_command_is_named(arguments: tuple[str, ...], field
 def test_scanners_are_listed(client: httpx.Client) -> None:
     """With the same words on the command line and over HTTP."""
     listed = json.loads(run_cli("scan", "ls", "--json").stdout)
-    assert [each["name"] for each in listed] == sorted(NAMES)
+    assert [each["name"] for each in listed] == sorted([*NAMES, "opening_range_breakout", "vwap_reclaim"])
     assert client.get("/api/v1/scans").json() == {"scanners": listed}
     assert all(each["en"] and each["ko"] for each in listed)
     assert "vcp" in run_cli("scan", "ls").stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 from screens_markets import ANY_READINGS, conditions
 
@@ -14,6 +14,8 @@ from ralph.screens.reader import DEPTH_MAX, NODES_MAX
 from ralph.screens.tokens import TEXT_MAX
 from ralph.screens.tree import Condition
 
+PARTS = 10
+EDITED_MAX = 200  # signs of a text that somebody types
 CANONICAL = [
     ("Close >= 5 AND NOT open<3", "close >= 5 and not open < 3"),
     ("close = 5", "close == 5"),
@@ -175,11 +177,17 @@ def test_trees_survive_text_and_json(node: Condition) -> None:
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of the strategy, when a draw is told of in a trace
-@given(conditions(ANY_READINGS, everything=True))
-@settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-def test_very_many_trees_survive_text_and_json(node: Condition) -> None:
-    """Ten thousand of them."""
-    check_tree(node)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_very_many_trees_survive_text_and_json(part: int) -> None:
+    """Ten thousand of them, in parts that can be run by themselves."""
+
+    @seed(part)
+    @given(conditions(ANY_READINGS, everything=True))
+    @settings(max_examples=10_000 // PARTS, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+    def check(node: Condition) -> None:
+        check_tree(node)
+
+    check()
 
 
 @pytest.mark.parametrize(("text", "position", "length", "suggestion"), WRONG, ids=[repr(case[0]) for case in WRONG])
@@ -334,8 +342,17 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.long
-@given(TEXTS)
-@settings(max_examples=100_000, suppress_health_check=list(HealthCheck))
-def test_any_of_very_many_texts_is_read_or_refused(text: str) -> None:
-    """A hundred thousand of them."""
-    check_text(text)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_any_of_very_many_texts_is_read_or_refused(part: int) -> None:
+    """A hundred thousand of them, in parts; and what an editor is told of the shorter ones lies inside them."""
+
+    @seed(part)
+    @given(TEXTS)
+    @settings(max_examples=100_000 // PARTS, suppress_health_check=list(HealthCheck))
+    def check(text: str) -> None:
+        check_text(text)
+        if len(text) <= EDITED_MAX:
+            for problem in screens.validate(text, screens.Names()):
+                assert 0 <= problem.position <= problem.position + problem.length <= len(text)
+
+    check()

@@ -60,10 +60,9 @@ async def validate(
     if position is not None and not 0 <= position <= len(text):
         accepted = f"0 to {len(text)}"
         raise BadParameter(f"position {position} is not in the text: {accepted}", field="position", accepted=accepted)
-    problems = screens.validate(text)
-    completions = []
-    if position is not None:
-        completions = screens.complete(text, position, await _names(database, markets, workspace))
+    names = await _names(database, markets, workspace)
+    problems = screens.validate(text, names)
+    completions = [] if position is None else screens.complete(text, position, names)
     if problems:
         return Checked(False, None, None, problems, completions)
     return Checked(True, str(screens.parse(text)), screens.format_text(text), [], completions)

@@ -15,6 +15,7 @@ from ralph import scanners
 from ralph.api.conditional import keep
 from ralph.api.departures import while_connected
 from ralph.api.problems import PROBLEMS
+from ralph.jobs.minute_scanning import minute_cards
 from ralph.jobs.scanning import Scanning, ScanRequest, SetupsAnswer
 from ralph.jobs.screening import Answered
 from ralph.scanners.cards import ScannerCard, card
@@ -38,7 +39,8 @@ class ScannerPage(msgspec.Struct, frozen=True):
 )
 def list_scanners() -> ScannerPage:
     """What each looks for, which numbers may be chosen, and in which ranges."""
-    return ScannerPage([card(each) for each in scanners.load().values()])
+    daily = [card(each) for each in scanners.load().values()]
+    return ScannerPage(sorted([*daily, *minute_cards()], key=lambda one: one.name))
 
 
 @post(
@@ -56,7 +58,8 @@ async def run_scan(
     scanning: NamedDependency[Scanning],
     workspace: FromQuery[str | None] = None,
 ) -> Response[ScanAnswer]:
-    """The Setups as of a Session (the newest unless `as_of` says another), best score first, with every term."""
+    """The Setups as of a Session (the newest unless `as_of` says another), best score first, with every term; with
+    `at`, as of a minute of it."""
     return _respond(await while_connected(request, scanning.scan(workspace, name, data)))
 
 

@@ -13,13 +13,13 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from ralph import screens
 from ralph.api.departures import while_connected
-from ralph.api.jobs import Prefer, accepted, is_async
+from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.api.screens import Limit, read_universe, respond
 from ralph.errors import BadParameter
 from ralph.jobs.backfills import SCREEN_RUNS, ScreenRunsArgs
 from ralph.jobs.hit_export import export_hits, load_hits
-from ralph.jobs.screening import Filled, Screening, request_of
+from ralph.jobs.screening import Filled, Screening, request_of, sessions_of
 from ralph.store.database import Database
 from ralph.store.ledger import Job
 from ralph.store.markets import Markets
@@ -170,18 +170,21 @@ async def fill_history(
     markets: NamedDependency[Markets],
     workspace: FromQuery[str | None] = None,
     prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Filled | Response[Job]:
     """Run a screen as of each Session of a range that it was not run for, and write who matched.
 
     Asked again, it goes on where it was broken off; Sessions that are written stay as they are. With `Prefer:
     respond-async` the answer is 202 and a job.
     """
-    name = markets.panel(workspace).workspace
+    panel = markets.panel(workspace)
+    name = panel.workspace
     async with database.acquire() as connection:
         saved = await find_screen(connection, name, screen_id)
         if is_async(prefer):
+            sessions_of(panel, data.since, data.until)  # what is wrong with the range is said now
             args = ScreenRunsArgs(saved.id, data.since, data.until, name)
-            return await accepted(connection, SCREEN_RUNS, args, None)
+            return await accepted(connection, SCREEN_RUNS, args, idempotency_key)
     return await while_connected(request, screening.fill(name, saved, data.since, data.until))
 
 

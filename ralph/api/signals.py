@@ -14,12 +14,15 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
+from ralph.config import SignalsConfig
 from ralph.errors import UnknownSymbol
 from ralph.jobs.backfills import SIGNALS, SignalsArgs
+from ralph.jobs.screening import sessions_of
 from ralph.jobs.signalling import Ran, Signalling
 from ralph.market.panel import Panel
 from ralph.market.symbol import parse_symbol
 from ralph.signals.performance import Report
+from ralph.signals.resizing import check_capital, resized
 from ralph.signals.signal import Grade, Signal, State, Transition
 from ralph.store.database import Database
 from ralph.store.ledger import Job
@@ -31,15 +34,17 @@ CHART_BARS = 120  # before the Signal's last bar
 PageLimit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most this many.")]
 Draws = Annotated[int, QueryParameter(ge=0, le=10_000, description="Random draws of the base rate; 0: none.")]
 Equity = Annotated[bool, QueryParameter(name="equity", description="The running sums of each system too.")]
+Capital = Annotated[float | None, QueryParameter(description="Size them for so many won, not those of the settings.")]
 Since = Annotated[date | None, QueryParameter(name="from", description="Armed on this Session or later.")]
 Until = Annotated[date | None, QueryParameter(name="to", description="Armed on this Session or earlier.")]
 
 
 class SignalPage(msgspec.Struct, frozen=True):
-    """Signals, those armed last first; next is the cursor of the following page."""
+    """Signals, those armed last first; next is the cursor of the following page; capital: won they are sized for."""
 
     workspace: str
     simulated: bool
+    capital: float
     signals: list[Signal]
     next: str | None
 
@@ -56,10 +61,11 @@ class ChartBar(msgspec.Struct, frozen=True):
 
 
 class SignalCard(msgspec.Struct, frozen=True):
-    """A Signal, each step of its life, and the bars around it."""
+    """A Signal, each step of its life, and the bars around it; capital: won it is sized for."""
 
     workspace: str
     simulated: bool
+    capital: float
     signal: Signal
     transitions: list[Transition]
     bars: list[ChartBar]
@@ -100,6 +106,7 @@ class BackfillRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 async def list_page(
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
+    signalling: NamedDependency[Signalling],
     system: FromQuery[str | None] = None,
     symbol: FromQuery[str | None] = None,
     signal_state: Annotated[State | None, QueryParameter(name="state")] = None,
@@ -109,11 +116,13 @@ async def list_page(
     until: Until = None,
     cursor: FromQuery[str | None] = None,
     limit: PageLimit = 100,
+    capital: Capital = None,
     workspace: FromQuery[str | None] = None,
 ) -> SignalPage:
     """Signals by filter, those armed last first."""
     asked = Asked(system=system, symbol=symbol, state=signal_state, grade=grade, gate=gate, since=since, until=until)
-    return await _page(database, markets.panel(workspace), asked, limit, cursor)
+    page = await _page(database, markets.panel(workspace), asked, limit, cursor)
+    return _sized(page, capital, signalling.config)
 
 
 @get("/performance", operation_id="measureSignals", tags=["signals"], responses=PROBLEMS)
@@ -161,8 +170,10 @@ async def backfill(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Job]:
     """Make the Signals of a range of Sessions, as of each of them: a job, which is followed at the Location."""
-    where = markets.panel(workspace).workspace
-    args = SignalsArgs(where, data.since, data.until, data.system, data.rebuild)
+    panel = markets.panel(workspace)
+    until = data.until or panel.as_of(None).on
+    sessions_of(panel, data.since, until, most=panel.sessions.size)  # what is wrong with the range is said now
+    args = SignalsArgs(panel.workspace, data.since, until, data.system, data.rebuild)
     async with database.acquire() as connection:
         return await accepted(connection, SIGNALS, args, idempotency_key)
 
@@ -172,6 +183,8 @@ async def show(
     signal_id: FromPath[str],
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
+    signalling: NamedDependency[Signalling],
+    capital: Capital = None,
     workspace: FromQuery[str | None] = None,
 ) -> SignalCard:
     """One Signal with its transitions and the bars to draw it on."""
@@ -179,7 +192,11 @@ async def show(
     async with database.acquire() as connection:
         signal, steps = await find_signal(connection, panel.workspace, signal_id)
     bars = await asyncio.to_thread(_bars, panel, signal)
-    return SignalCard(panel.workspace, panel.simulated, signal, steps, bars)
+    config = signalling.config
+    if capital is not None:
+        check_capital(capital)
+    sized = resized(signal, capital, config)
+    return SignalCard(panel.workspace, panel.simulated, capital or config.capital, sized, steps, bars)
 
 
 @post("/{signal_id:str}/close", operation_id="closeSignal", tags=["signals"], status_code=200, responses=PROBLEMS)
@@ -201,8 +218,10 @@ async def of_symbol(
     code: FromPath[str],
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
+    signalling: NamedDependency[Signalling],
     cursor: FromQuery[str | None] = None,
     limit: PageLimit = 100,
+    capital: Capital = None,
     workspace: FromQuery[str | None] = None,
 ) -> SignalPage:
     """The Signals of a Symbol, those armed last first."""
@@ -210,13 +229,21 @@ async def of_symbol(
     symbol = parse_symbol(code)
     if symbol is None or symbol not in panel.columns:
         raise UnknownSymbol(f"there is no symbol {code[:20]!r} in workspace {panel.workspace}", field="code")
-    return await _page(database, panel, Asked(symbol=symbol), limit, cursor)
+    page = await _page(database, panel, Asked(symbol=symbol), limit, cursor)
+    return _sized(page, capital, signalling.config)
 
 
 async def _page(database: Database, panel: Panel, asked: Asked, limit: int, cursor: str | None) -> SignalPage:
     async with database.acquire() as connection:
         found, more = await signals_page(connection, panel.workspace, asked, limit, cursor)
-    return SignalPage(panel.workspace, panel.simulated, found, more)
+    return SignalPage(panel.workspace, panel.simulated, 0.0, found, more)
+
+
+def _sized(page: SignalPage, capital: float | None, config: SignalsConfig) -> SignalPage:
+    if capital is not None:
+        check_capital(capital)
+    found = [resized(each, capital, config) for each in page.signals]
+    return msgspec.structs.replace(page, capital=capital or config.capital, signals=found)
 
 
 def _bars(panel: Panel, signal: Signal) -> list[ChartBar]:

@@ -9,12 +9,14 @@ import click
 import msgspec
 
 from ralph import scanners, screens
-from ralph.cli.desk import opened
-from ralph.cli.options import Day, home_option, json_option, run, workspace_option
+from ralph.cli.desk import Desk, opened
+from ralph.cli.options import Day, home_option, json_option, run, settings, workspace_option
 from ralph.cli.output import number, print_json, print_table
 from ralph.cli.saved_screens import read_universe
 from ralph.cli.screen import panel_of_file
+from ralph.embedded.home import Home
 from ralph.errors import BadParameter
+from ralph.jobs import minute_scanning
 from ralph.jobs.scanning import Scanning, ScanRequest
 from ralph.jobs.screening import screen_named
 from ralph.scanners.around import Around
@@ -45,6 +47,7 @@ def scan_command() -> None:
 @click.command("run")
 @click.argument("name")
 @click.option("--as-of", type=Day(), help="A Session; default: the newest.")
+@click.option("--at", metavar="HH:MM", help="A time of the Session: its stored minute bars until then.")
 @click.option("--file", type=click.Path(path_type=Path), help="Scan a CSV or Parquet file, without any server.")
 @click.option("--universe", help="KOSPI, top:200, sector:NAME, list:NAME, screen:NAME, or symbols with commas between.")
 @click.option(
@@ -62,6 +65,7 @@ def scan_command() -> None:
 def scan_run_command(
     name: str,
     as_of: date | None,
+    at: str | None,
     file: Path | None,
     universe: str | None,
     universe_filter: UniverseFilter,
@@ -74,12 +78,18 @@ def scan_run_command(
     """Which symbols the scanner NAME finds, best score first."""
     request = ScanRequest(
         as_of=as_of,
+        at=at,
         universe=read_universe(universe),
         universe_filter=universe_filter,
         params=dict(_param(text) for text in params),
         limit=limit,
     )
-    scanners.find(name).bind(request.params)  # says what is wrong before a server is started
+    if at is not None or minute_scanning.only_minutes(name):
+        if file is not None:
+            raise BadParameter("a file has no minutes", field="at" if at else "name", accepted="scans of daily bars")
+        minute_scanning.bind(name, request.params)
+    else:
+        scanners.find(name).bind(request.params)  # says what is wrong before a server is started
     answer = _scan_file(file, name, request) if file else run(_scan_home(home, workspace, name, request))
     if as_json:
         print_json(answer)
@@ -109,9 +119,14 @@ def _scan_file(path: Path, name: str, request: ScanRequest) -> ScanAnswer:
 
 async def _scan_home(home: Path | None, workspace: str | None, name: str, request: ScanRequest) -> ScanAnswer:
     async with opened(home, workspace) as desk:
-        scanning = Scanning(desk.markets, desk.screening, desk.kernels)
+        scanning = _scanning(desk, home)
         body = (await scanning.scan(desk.workspace, name, request)).body
     return msgspec.json.decode(body, type=ScanAnswer)
+
+
+def _scanning(desk: Desk, home: Path | None) -> Scanning:
+    calendar = Home(settings(home).home).calendar()
+    return Scanning(desk.database, desk.markets, desk.screening, desk.kernels, calendar)
 
 
 def _print(answer: ScanAnswer) -> None:
@@ -126,7 +141,8 @@ def _print(answer: ScanAnswer) -> None:
     chance = "" if answer.chance_rate is None else f" · by chance alone {100 * answer.chance_rate:.1f}%"
     counts = f"{answer.total_matches} of {answer.total_scanned} symbols{chance} · excluded: {excluded or 'none'}"
     simulated = " (simulated)" if answer.simulated else ""
-    place_of = f"as of {answer.as_of} · workspace {answer.workspace}{simulated}"
+    day = f"{answer.as_of}" if answer.at is None else f"{answer.at:%Y-%m-%d %H:%M}"
+    place_of = f"as of {day} · workspace {answer.workspace}{simulated}"
     click.echo(f"{counts} · {place_of} · {answer.timing_ms:.1f} ms", err=True)
 
 
@@ -134,7 +150,8 @@ def _print(answer: ScanAnswer) -> None:
 @json_option
 def scan_ls_command(as_json: bool) -> None:
     """The scanners, with the numbers that may be chosen."""
-    cards = [card(each) for each in scanners.load().values()]
+    every = [*(card(each) for each in scanners.load().values()), *minute_scanning.minute_cards()]
+    cards = sorted(every, key=lambda each: each.name)
     if as_json:
         print_json(cards)
         return
@@ -175,7 +192,7 @@ def gate_command(as_of: date | None, workspace: str | None, home: Path | None, a
 
 async def _gate(home: Path | None, workspace: str | None, as_of: date | None) -> tuple[GateAnswer, BreadthAnswer]:
     async with opened(home, workspace) as desk:
-        scanning = Scanning(desk.markets, desk.screening, desk.kernels)
+        scanning = _scanning(desk, home)
         gate = (await scanning.gate(desk.workspace, as_of)).body
         breadth = (await scanning.breadth(desk.workspace, as_of)).body
     return msgspec.json.decode(gate, type=GateAnswer), msgspec.json.decode(breadth, type=BreadthAnswer)

@@ -17,6 +17,7 @@ from ralph.cli.served import is_served, through_server
 from ralph.jobs.backfills import SIGNALS, SignalsArgs
 from ralph.jobs.signalling import Ran, Signalling
 from ralph.signals.performance import Performance, Report, Split
+from ralph.signals.resizing import check_capital, resized
 from ralph.signals.signal import Signal, Transition
 from ralph.store.signals import Asked, find_signal, signals_page
 
@@ -40,6 +41,9 @@ def _filters(command: Any) -> Any:
     return command
 
 
+_capital = click.option("--capital", type=float, help="Size them for so many won, not the capital of the settings.")
+
+
 @click.group("signals")
 def signals_command() -> None:
     """Graded signals: who is armed, what was triggered, how it ended."""
@@ -50,16 +54,19 @@ def signals_command() -> None:
 @click.option("--grade", type=click.Choice(["S", "A", "B", "C"]), help="Only of this grade.")
 @click.option("--symbol", help="Only of this symbol.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="At most this many.")
+@_capital
 @_filters
 @_options
-def ls_command(limit: int, workspace: str | None, home: Path | None, as_json: bool, **filters: Any) -> None:
+def ls_command(
+    limit: int, capital: float | None, workspace: str | None, home: Path | None, as_json: bool, **filters: Any
+) -> None:
     """Signals, those armed last first."""
 
     async def load() -> tuple[list[Signal], str | None]:
         async with opened(home, workspace) as desk, desk.database.acquire() as connection:
             return await signals_page(connection, desk.workspace, Asked(**filters), limit)
 
-    found, _ = run(load())
+    found = [_resized(each, capital, home) for each in run(load())[0]]
     if as_json:
         print_json(found)
         return
@@ -70,8 +77,11 @@ def ls_command(limit: int, workspace: str | None, home: Path | None, as_json: bo
 
 @click.command("show")
 @click.argument("signal_id", metavar="ID")
+@_capital
 @_options
-def show_command(signal_id: str, workspace: str | None, home: Path | None, as_json: bool) -> None:
+def show_command(
+    signal_id: str, capital: float | None, workspace: str | None, home: Path | None, as_json: bool
+) -> None:
     """The signal ID with its reasons and transitions."""
 
     async def load() -> tuple[Signal, list[Transition]]:
@@ -79,6 +89,7 @@ def show_command(signal_id: str, workspace: str | None, home: Path | None, as_js
             return await find_signal(connection, desk.workspace, signal_id)
 
     signal, steps = run(load())
+    signal = _resized(signal, capital, home)
     if as_json:
         print_json({"signal": signal, "transitions": steps})
         return
@@ -171,6 +182,13 @@ def performance_command(
     rows = [(name, *_figures(each)) for name, each in report.groups.items()]
     headings = ("system", "closed", "win %", "mean %", "median %", "R", "profit factor", "random %", "percentile")
     print_table(headings, rows, right=tuple(range(1, len(headings))))
+
+
+def _resized(signal: Signal, capital: float | None, home: Path | None) -> Signal:
+    if capital is None:
+        return signal
+    check_capital(capital)
+    return resized(signal, capital, settings(home).signals)
 
 
 def _signalling(desk: Desk, home: Path | None) -> Signalling:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from ralph.embedded.home import Home
 from ralph.jobs.kind import JobContext
 from ralph.jobs.scanning import Scanning
 from ralph.jobs.screening import Screening
@@ -34,6 +35,6 @@ async def opened(context: JobContext, workspace: str) -> AsyncIterator[Desk]:
     panel = markets.panel(workspace)
     with ThreadPoolExecutor(1, thread_name_prefix="kernels") as kernels:
         screening = Screening(context.database, markets, kernels, observe=lambda seconds: None)
-        scanning = Scanning(markets, screening, kernels)
+        scanning = Scanning(context.database, markets, screening, kernels, Home(context.config.home).calendar())
         signalling = Signalling(context.database, markets, screening, kernels, context.config.signals)
         yield Desk(panel, screening, scanning, signalling)

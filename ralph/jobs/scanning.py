@@ -14,7 +14,9 @@ import msgspec
 
 from ralph import scanners, screens
 from ralph.errors import UnknownSymbol
+from ralph.jobs import minute_scanning
 from ralph.jobs.screening import Answered, Answers, Screening
+from ralph.market.calendar import Calendar
 from ralph.market.panel import Panel
 from ralph.market.symbol import Symbol, parse_symbol
 from ralph.market.view import View
@@ -22,14 +24,19 @@ from ralph.scanners import weather
 from ralph.scanners.around import Around
 from ralph.scanners.running import Asked, ScanAnswer, UniverseFilter, look_at, run
 from ralph.scanners.setup import Setup
+from ralph.store.database import Database
 from ralph.store.markets import Markets
 
 
 class ScanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a scan is asked for. universe: as a screen's; universe_filter: "none" looks at quiet and other shares too;
-    params: the scanner's own; limit: the best N only, all where absent."""
+    params: the scanner's own; limit: the best N only, all where absent.
+
+    at  a time of the Session, such as 10:30: its stored minute bars are looked at until then, and nothing else of it
+    """
 
     as_of: date | None = None
+    at: str | None = None
     universe: str | list[str] | None = None
     universe_filter: UniverseFilter = "default"
     params: dict[str, float] = {}
@@ -68,7 +75,11 @@ class _Question:
 class Scanning:
     """The one way to scans, for HTTP and the command line."""
 
-    def __init__(self, markets: Markets, screening: Screening, kernels: Executor) -> None:
+    def __init__(
+        self, database: Database, markets: Markets, screening: Screening, kernels: Executor, calendar: Calendar
+    ) -> None:
+        self._database = database
+        self._calendar = calendar
         self._markets = markets
         self._screening = screening
         self._kernels = kernels
@@ -79,6 +90,8 @@ class Scanning:
 
         NotFound, BadParameter, UnknownSymbol and DataNotFound name the field that is wrong.
         """
+        if request.at is not None or minute_scanning.only_minutes(name):
+            return await self._scan_minutes(workspace, name, request)
         scanner = scanners.find(name)
         panel = self._markets.panel(workspace)
         params = scanner.bind(request.params)
@@ -91,6 +104,26 @@ class Scanning:
 
         parts = ("scan", scanner.name, msgspec.json.encode(request).decode())
         return await self._answer(panel, _Question(parts, request.as_of, answer))
+
+    async def _scan_minutes(self, workspace: str | None, name: str, request: ScanRequest) -> Answered:
+        """Not kept: minutes may come in without the daily bars having changed."""
+        started = time.perf_counter()
+        panel = self._markets.panel(workspace)
+        params = minute_scanning.bind(name, request.params)
+        universe = await self._screening.plain_universe(panel, request.universe, request.as_of)
+        stored = await minute_scanning.load(self._database, self._calendar, panel, request.as_of, request.at)
+        question = minute_scanning.MinuteQuestion(
+            name,
+            params,
+            lambda view: screens.members(view, universe),
+            lambda members: Asked(members, request.universe_filter, params, request.limit),
+        )
+
+        def made() -> bytes:
+            return msgspec.json.encode(minute_scanning.answer(panel, stored, question))
+
+        body = await asyncio.get_running_loop().run_in_executor(self._kernels, made)
+        return Answered(body, False, time.perf_counter() - started)
 
     async def setups(
         self, workspace: str | None, code: str, as_of: date | None, universe_filter: UniverseFilter

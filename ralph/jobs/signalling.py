@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import asyncpg
 import msgspec
@@ -173,18 +173,18 @@ class Signalling:
         signals = await store.open_signals(connection, panel.workspace, names, since)
         book = Book.of(signals, await store.closings(connection, panel.workspace))
         counts = dict.fromkeys(("armed", "triggered", "closed", "expired"), 0)
-        for at in range(0, len(todo), BATCH_SESSIONS):
-            batch = todo[at : at + BATCH_SESSIONS]
-            systems = await self._systems(panel, sources, batch)
-            await store.write_rules(connection, list(systems.values()))
-            days = []
-            for index in batch:
-                ready = [systems[source.name] for source in sources if index in source.span]
-                days.append(await self._on_kernels(panel, index, ready, book))
-                progress(str(panel.sessions[index]), at + len(days), len(todo))
-            await store.write_sessions(connection, panel.workspace, days, panel.data_version)
-            for step in _steps(days):
-                counts[step.state] += 1
+        async with _Writer(connection, panel) as writer:
+            for at in range(0, len(todo), BATCH_SESSIONS):
+                batch = todo[at : at + BATCH_SESSIONS]
+                systems = await self._systems(panel, sources, batch)
+                days = []
+                for index in batch:
+                    ready = [systems[source.name] for source in sources if index in source.span]
+                    days.append(await self._on_kernels(panel, index, ready, book))
+                    progress(str(panel.sessions[index]), at + len(days), len(todo))
+                await writer.write(list(systems.values()), days)
+                for step in _steps(days):
+                    counts[step.state] += 1
         return list(counts.values())
 
     async def _on_kernels(self, panel: Panel, index: int, systems: Sequence[System], book: Book) -> list[Played]:
@@ -223,6 +223,33 @@ class Signalling:
         request = screens.Request(expression=saved.expression, universe=saved.universe, as_of=on)
         answered = await self._screening.ask(panel.workspace, request)
         return {match.symbol: match.score for match in answered.read().matches if match.score is not None}
+
+
+class _Writer:
+    """Writes Sessions in their order, one batch while the next is played: nothing is played further ahead."""
+
+    def __init__(self, connection: asyncpg.Connection, panel: Panel) -> None:
+        self._connection = connection
+        self._panel = panel
+        self._writing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *failed: object) -> None:
+        """Whatever ended the playing, a batch that was begun is written, as the connection is to be used again."""
+        if self._writing is not None:
+            await self._writing
+
+    async def write(self, systems: Sequence[System], days: Sequence[Sequence[Played]]) -> None:
+        """Begin to write a batch, once the one before it is stored."""
+        if self._writing is not None:
+            await self._writing
+        self._writing = asyncio.create_task(self._write(systems, days))
+
+    async def _write(self, systems: Sequence[System], days: Sequence[Sequence[Played]]) -> None:
+        await store.write_rules(self._connection, systems)
+        await store.write_sessions(self._connection, self._panel.workspace, days, self._panel.data_version)
 
 
 def _span(panel: Panel, chain: store.Chain | None, span: tuple[date | None, date]) -> range:

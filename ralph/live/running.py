@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ralph.config import Config
 from ralph.errors import DataNotFound, NotReady, Unavailable, UnknownSymbol
@@ -37,7 +38,9 @@ from ralph.store.database import Database
 from ralph.store.markets import Markets
 from ralph.store.recordings import Unfinished, find_recording, find_unfinished
 from ralph.store.signals import Asked, signal_texts
+from ralph.store.usual_volume import hours_before, load_usual_volume
 from ralph.tape.events import Quoted, instant_of
+from ralph.tape.frame import SessionFrame
 from ralph.tape.tape import Tape
 from ralph.tape.triggers import Triggers
 
@@ -152,7 +155,7 @@ class LiveMarket:
         """A Session from its opening to its close."""
         around, frame = self._around, playable.frame
         self._clock.trust()  # that it was set is told until the next Session begins
-        tape = Tape(frame)
+        tape = Tape(frame, await self._usual_volume(panel, frame))
         signals = await self._open_signals(panel)
         tape.triggers = Triggers(signals, tape.board, playable.last_close, around.config.signals.costs)
         recorder = self._recorder if await self._is_to_record(panel.workspace, frame.on) else None
@@ -180,6 +183,11 @@ class LiveMarket:
             watch.leave()
             if recorder is not None:
                 recorder.end(is_whole=is_whole)
+
+    async def _usual_volume(self, panel: Panel, frame: SessionFrame) -> NDArray[np.float64] | None:
+        hours = hours_before(self._around.calendar, panel.sessions.astype(object).tolist(), frame.on)
+        async with self._around.database.acquire() as connection:
+            return await load_usual_volume(connection, panel.workspace, hours, frame.universe)
 
     async def _open_signals(self, panel: Panel) -> list[Signal]:
         names = {*systems.build(self._around.config.signals)}

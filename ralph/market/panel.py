@@ -17,7 +17,8 @@ from ralph.market.beside import FLOW_FIELDS, KOSDAQ, Beside, Place, spread_flow,
 from ralph.market.capital import Capital, Statements
 from ralph.market.kinds import kind_of
 from ralph.market.roster import Roster
-from ralph.market.symbol import Listing, Symbol
+from ralph.market.symbol import Listing, Symbol, is_korean
+from ralph.market.ticks import board_of
 from ralph.market.view import NO_BAR, View
 
 FloatArray = NDArray[np.float64]
@@ -80,6 +81,11 @@ class Panel:
         return {symbol: column for column, symbol in enumerate(self.symbols)}
 
     @cached_property
+    def places(self) -> dict[date, int]:
+        """The index of each Session by its day."""
+        return {day: index for index, day in enumerate(self.sessions.astype(object).tolist())}
+
+    @cached_property
     def roster(self) -> Roster:
         """Who was listed when, and where."""
         return Roster(self.listings)
@@ -89,6 +95,12 @@ class Panel:
         """Whether each Symbol is a common share, as far as its code, name and kind tell: [symbols]."""
         kinds = [kind_of(one.symbol, one.name, one.kind) for one in self.listings]
         return np.array([kind in (None, "common") for kind in kinds], dtype=np.bool_)
+
+    @cached_property
+    def boards(self) -> NDArray[np.str_]:
+        """The market whose price rules hold for each Symbol, KOSPI where that of a Korean one is not known; empty for
+        all others: [symbols]."""
+        return np.array([board_of(one.market or "KOSPI") if is_korean(one) else "" for one in self.listings], dtype=str)
 
     @cached_property
     def steps(self) -> Steps:

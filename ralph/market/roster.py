@@ -58,6 +58,10 @@ class Roster:
         """Whether each Symbol belonged to a sector on a day; before it was first seen in one, that first one counts."""
         return self._by_sector.members({sector}, day)
 
+    def sector_of(self, day: date) -> NDArray[np.int64]:
+        """Each Symbol's sector on a day as a place in `sectors`, -1 without one; as `in_sector`."""
+        return self._by_sector.places(day)
+
 
 class _Places:
     """What one field of the Listings says, by Symbol and date. names: every value there is or was."""
@@ -81,6 +85,16 @@ class _Places:
             if since <= on <= until:
                 member[column] = value in wanted
         return member
+
+    def places(self, day: date) -> NDArray[np.int64]:
+        """Where each Symbol's value on a day stands in `names`, -1 where it has none."""
+        on = day.toordinal()
+        place = {name: index for index, name in enumerate(self.names)}
+        found = np.where(self._now == len(place), -1, self._now)
+        for column, since, until, value in self._moves:
+            if since <= on <= until:
+                found[column] = place.get(value, -1)
+        return found
 
 
 def _begin(listing: Listing) -> date:

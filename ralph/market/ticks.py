@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date
 
@@ -107,6 +108,11 @@ def tick_sizes(price: WonArray, ladder: Ladder) -> WonArray:
     """The tick at each price, won."""
     sizes = np.array(ladder.sizes, dtype=np.int64)
     return sizes[np.searchsorted(np.array(ladder.below, dtype=np.int64), price, side="right")]
+
+
+def tick_size(price: int, ladder: Ladder) -> int:
+    """The tick at one price, won: without the cost of an array."""
+    return ladder.sizes[bisect_right(ladder.below, price)]
 
 
 def floor_to_tick(price: WonArray, ladder: Ladder) -> WonArray:

@@ -27,6 +27,8 @@ Number = TypeVar("Number", bound=np.generic)
 NO_BAR = -1
 HALTED = -2
 
+COLUMNS_A_CHOICE = 3  # fewer than every third column are gathered by themselves
+
 
 @dataclass(frozen=True, eq=False)
 class _Undone:
@@ -52,6 +54,7 @@ class View:
         self.index = index
         self.on: date = panel.sessions[index].astype(object)
         self._fields: dict[str, FloatArray] = {}
+        self._tails: dict[str, FloatArray] = {}
         self._flags: NDArray[np.uint8] | None = None
         self._sessions: IntArray | None = None
         self._periods: dict[Frame, Periods] = {}
@@ -99,7 +102,8 @@ class View:
         undone = self.__dict__.get("_undone")  # only once it was asked for
         factors = 0 if undone is None else undone.factors.nbytes
         periods = sum(one.held_bytes for one in list(self._periods.values()))
-        return below + factors + flags + periods + sum(array.nbytes for array in list(self._fields.values()))
+        gathered = [*list(self._fields.values()), *list(self._tails.values())]
+        return below + factors + flags + periods + sum(array.nbytes for array in gathered)
 
     @cached_property
     def latest(self) -> View:
@@ -107,11 +111,30 @@ class View:
         return Latest(self.panel, self.index)
 
     def newest(self, name: str, rows: int) -> FloatArray:
-        """The newest rows of a field [rows, symbols]; all missing where nothing by that name is stored."""
+        """The newest rows of a field [rows, symbols]; all missing where nothing by that name is stored. A few rows are
+        gathered without the rest."""
+        if rows > self.height // 2 or name in self._fields or self.is_whole or name == "session":
+            try:
+                return self.field(name)[self.height - rows :]
+            except KeyError:
+                return np.full((rows, self.first.size), np.nan)
+        found = self._tails.get(name)
+        if found is None or found.shape[0] < rows:
+            try:
+                found = self._tails[name] = self._read(name, rows)
+            except KeyError:
+                return np.full((rows, self.first.size), np.nan)
+        return found[found.shape[0] - rows :]
+
+    def chosen(self, name: str, columns: NDArray[np.int64], rows: int) -> FloatArray:
+        """As `newest`, of some columns only [rows, columns]: where they are few, nothing else is gathered."""
+        few = columns.size * COLUMNS_A_CHOICE <= self.first.size
+        if name in self._fields or self.is_whole or name == "session" or not few:
+            return np.take(self.newest(name, rows), columns, axis=1)
         try:
-            return self.field(name)[self.height - rows :]
+            return self._read(name, rows, columns)
         except KeyError:
-            return np.full((rows, self.first.size), np.nan)
+            return np.full((rows, columns.size), np.nan)
 
     def session_of(self, rows: int) -> IntArray:
         """The index of the Session of each of the newest bars, NO_BAR where there is none: [rows, symbols]."""
@@ -238,14 +261,20 @@ class View:
         if found is None:
             if name == "session" and name not in self.panel.fields:
                 found = self.session_of(self.height).astype(np.float64)
-            elif name in BESIDE_FIELDS and name not in self.panel.fields:
-                found = self._gather(self.panel.beside_field(name, self.on))
+                found.flags.writeable = False
             else:
-                found = self._gather(self.panel.fields[name])
-            if name in ADJUSTED and not self.is_whole:
-                self._adjust(name, found)
-            found.flags.writeable = False
+                found = self._read(name, self.height)
             self._fields[name] = found
+        return found
+
+    def _read(self, name: str, rows: int, columns: NDArray[np.int64] | None = None) -> FloatArray:
+        """The newest rows of a stored field, of all columns or of some, in prices of the Session."""
+        is_beside = name in BESIDE_FIELDS and name not in self.panel.fields
+        stored = self.panel.beside_field(name, self.on) if is_beside else self.panel.fields[name]
+        found = self._gather(stored, rows, columns)
+        if name in ADJUSTED and not self.is_whole:
+            self._adjust(name, found, columns)
+        found.flags.writeable = False
         return found
 
     def day_of(self, column: int, row: int) -> date:
@@ -257,24 +286,38 @@ class View:
     def flags(self) -> NDArray[np.uint8]:
         """`Flag` bits [height, symbols], aligned as the fields are."""
         if self._flags is None:
-            self._flags = self._gather(self.panel.flags)
+            self._flags = self._gather(self.panel.flags, self.height)
             self._flags.flags.writeable = False
         return self._flags
 
-    def _adjust(self, name: str, gathered: FloatArray) -> None:
+    def newest_flags(self, rows: int) -> NDArray[np.uint8]:
+        """The newest rows of the flags."""
+        if self._flags is not None or self.is_whole:
+            return self.flags()[self.height - rows :]
+        return self._gather(self.panel.flags, rows)
+
+    def _adjust(self, name: str, gathered: FloatArray, columns: NDArray[np.int64] | None) -> None:
         """Writes columns that later actions have changed anew, from the bars as traded: dividing back would round."""
         raw, undone = self.panel.raw.fields[name], self._undone
+        place = None if columns is None else {column: at for at, column in enumerate(columns.tolist())}
         for at_raw, column, factors in zip(undone.places, undone.columns, undone.factors, strict=True):
-            if self.traded[column]:
+            at = column if place is None else place.get(int(column))
+            if at is not None and self.traded[column]:
                 first = self.panel.first[column]
                 bars = slice(first, first + self.height - self.first[column])
-                gathered[self.first[column] :, column] = adjusted(name, raw[at_raw, bars], factors[bars])
+                values = adjusted(name, raw[at_raw, bars], factors[bars])[-gathered.shape[0] :]
+                gathered[gathered.shape[0] - values.size :, at] = values
 
-    def _gather(self, array: NDArray[Number]) -> NDArray[Number]:
-        bars, height = self.panel.bar_count, self.height
-        if self.is_whole and height <= bars:
+    def _gather(self, array: NDArray[Number], height: int, columns: NDArray[np.int64] | None = None) -> NDArray[Number]:
+        """The newest `height` rows of all columns, or of some, each moved down to the Session's bar."""
+        bars = self.panel.bar_count
+        if self.is_whole and height <= bars and columns is None:
             return array[bars - height :]
         empty = np.nan if array.dtype.kind == "f" else 0
+        if columns is not None:
+            at = np.arange(bars - height, bars)[:, None] - self.shift[columns]
+            known = (at >= 0) & self.traded[columns]
+            return np.where(known, array[np.maximum(at, 0), columns], array.dtype.type(empty))
         gathered = np.full((height, array.shape[1]), empty, dtype=array.dtype)
         if self.traded.any():
             self._take(array, gathered)
@@ -293,7 +336,7 @@ class View:
                 has_row = at >= 0
                 gathered[row, has_row] = source[at[has_row]]
             else:
-                np.take(source, at, out=gathered[row], mode="clip")  # clip: the one mode that writes straight to out
+                source.take(at, out=gathered[row], mode="clip")  # clip: the one mode that writes straight to out
             at += symbols
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ralph.indicators.rating import rs_rating
 from ralph.indicators.rs_raw import RS_RAW
-from ralph.market.kinds import kind_of
 from ralph.market.view import View
 from ralph.scanners import sectors
 
@@ -34,8 +33,7 @@ class Around:
     @cached_property
     def is_common(self) -> BoolArray:
         """A common share, or nothing tells what it is."""
-        kinds = [kind_of(each.symbol, each.name, each.kind) for each in self.view.panel.listings]
-        return np.array([kind in (None, "common") for kind in kinds], dtype=np.bool_)
+        return self.view.panel.is_common
 
     @cached_property
     def ranks(self) -> FloatArray:
@@ -51,11 +49,7 @@ class Around:
     @cached_property
     def sector(self) -> IndexArray:
         """Each Symbol's sector on the Session, a place in the roster's `sectors`; -1 without one."""
-        roster = self.view.panel.roster
-        found = np.full(self.there.size, -1)
-        for place, name in enumerate(roster.sectors):
-            found[roster.in_sector(name, self.view.on)] = place
-        return found
+        return self.view.panel.roster.sector_of(self.view.on)
 
     @cached_property
     def sector_rank(self) -> FloatArray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph.scanners import money
 from ralph.scanners.component import Component, missing, points
 from ralph.scanners.day import MarketDay
 from ralph.scanners.scanner import Chosen, Param, Scanner
@@ -26,6 +27,7 @@ class Day:
 
     smart_money  score 0-100 [symbols], NaN unknown
     sector_rank  where the 5-Session return stands in the sector, 0 best [symbols], NaN unknown
+    volume_ratio volume over the usual one at this time of the day [symbols], where the newest bar is not over
     """
 
     high: FloatArray
@@ -34,6 +36,7 @@ class Day:
     volume: FloatArray
     smart_money: FloatArray
     sector_rank: FloatArray
+    volume_ratio: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,8 @@ def measure(day: Day) -> Checked:
         close, usual = day.close[-1], day.volume[before].mean(axis=0)
         top, bottom = day.high[before].max(axis=0), day.low[before].min(axis=0)
         volume_ratio = np.where(usual > 0, day.volume[-1] / usual, np.nan)
+        if day.volume_ratio is not None:
+            volume_ratio = day.volume_ratio
         over_top = close / top - 1.0
         height = top / bottom - 1.0
         over_mean = close / day.close[-5:].mean(axis=0) - 1.0
@@ -63,13 +68,13 @@ def measure(day: Day) -> Checked:
         earlier = day.close[-2] / day.close[-3] - 1.0
         upper_half = close >= (top + bottom) / 2.0
         flat = height <= BOX_HEIGHT_MAX
-        money, rank = day.smart_money, day.sector_rank
+        flows, rank = day.smart_money, day.sector_rank
         values = {
             "volume_spike": volume_ratio,
             "momentum_breakout": over_top,
             "box_breakout": np.where(np.isnan(over_top), np.nan, height),
             "above_ma5": over_mean,
-            "smart_money": money,
+            "smart_money": flows,
             "oversold_bounce": np.where(np.isnan(earlier), np.nan, change),
             "sector_momentum": rank,
         }
@@ -78,7 +83,7 @@ def measure(day: Day) -> Checked:
             "momentum_breakout": (over_top > 0, over_top >= -0.01),
             "box_breakout": (flat & (over_top > 0), flat & upper_half),
             "above_ma5": (over_mean > 0, over_mean >= -0.01),
-            "smart_money": (money >= 65, money >= 50),
+            "smart_money": (flows >= 65, flows >= 50),
             "oversold_bounce": ((earlier <= -0.03) & (change >= 0.02), (earlier < -0.01) & (change > 0)),
             "sector_momentum": (rank < 0.20, rank < 0.40),
         }
@@ -96,6 +101,7 @@ _SENTENCES = {
     "sector_momentum": ("5-day return in the top {:.0f}% of its sector", "5일 수익률 업종 상위 {:.0f}%", 100.0),
 }
 _MISSING = {
+    "volume_spike": ("no usual volume: too few bars", "평소 거래량 없음: 봉 부족"),
     "smart_money": ("no investor flows", "수급 자료 없음"),
     "sector_momentum": ("no sector, or fewer than 5 members", "업종 없음 또는 구성 종목 5개 미만"),
 }
@@ -123,12 +129,30 @@ def _component(name: str, checked: Checked, column: int) -> Component:
 
 def find(day: MarketDay, chosen: Chosen) -> list[Setup]:
     """Symbols that earn at least `share_min` of the points that can be reached."""
-    fields = {name: day.tail(name, BARS) for name in ("high", "low", "close", "volume")}
-    checked = measure(Day(**fields, smart_money=day.smart_money.score, sector_rank=day.sector_rank))
+    return _found(day, chosen, Day(**_fields(day), smart_money=day.smart_money.score, sector_rank=day.sector_rank))
+
+
+def find_running(day: MarketDay, chosen: Chosen, volume_ratio: FloatArray) -> list[Setup]:
+    """The same while the newest bar is not over: its volume is measured against the usual one at this time of the day,
+    NaN unknown [symbols], and flows are known to the Session before."""
+    bars = money.COUNT_DAYS + 1
+    flows = [day.tail(name, bars)[:-1] for name in ("foreign_value", "institution_value", "value")]
+    score = money.measure(*flows).score
+    return _found(
+        day, chosen, Day(**_fields(day), smart_money=score, sector_rank=day.sector_rank, volume_ratio=volume_ratio)
+    )
+
+
+def _fields(day: MarketDay) -> dict[str, FloatArray]:
+    return {name: day.tail(name, BARS) for name in ("high", "low", "close", "volume")}
+
+
+def _found(day: MarketDay, chosen: Chosen, today: Day) -> list[Setup]:
+    checked = measure(today)
     graded = np.stack(list(checked.points.values()))
     reachable = PASSED * (~np.isnan(graded)).sum(axis=0)
     good = (reachable > 0) & (np.nansum(graded, axis=0) >= chosen["share_min"] * reachable)
-    found = [_setup(day, checked, float(fields["close"][-1, lane]), int(lane)) for lane in np.flatnonzero(good)]
+    found = [_setup(day, checked, float(today.close[-1, lane]), int(lane)) for lane in np.flatnonzero(good)]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
 

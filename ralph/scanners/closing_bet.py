@@ -192,12 +192,12 @@ def find(day: MarketDay, chosen: Chosen) -> list[Setup]:
     """The day's candidates with their points, as a share of those that can be reached."""
     on_konex = day.view.panel.roster.on_market("KONEX", day.view.on)[day.columns]
     price, value = day.tail("close", 1)[0], day.tail("value", 1)[0]
-    kept = candidates((price, value, day.change), day.is_common & day.is_normal & ~on_konex, chosen)
+    kept = candidates((price, value, day.change), day.is_common & ~on_konex, chosen)
     universe = np.zeros(day.view.traded.size, dtype=np.bool_)
     universe[day.columns[kept]] = True
     few = MarketDay(day.view, universe, day.around)
     measured = of_market(few)
-    found = [_setup(few, measured, lane) for lane in range(few.size)]
+    found = [_setup(few, measured, lane) for lane in np.flatnonzero(few.is_normal).tolist()]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
 

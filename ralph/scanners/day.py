@@ -69,16 +69,16 @@ class MarketDay:
         return found
 
     def _tail(self, field: str, bars: int) -> FloatArray:
-        out = np.full((bars, self.size), np.nan)
-        rows = self.view.newest(field, min(bars, self.view.height))
-        out[bars - rows.shape[0] :] = np.take(rows, self.columns, axis=1)
-        return out
+        rows = self.view.chosen(field, self.columns, min(bars, self.view.height))
+        if rows.shape[0] == bars:
+            return rows
+        return np.concatenate([np.full((bars - rows.shape[0], self.size), np.nan), rows])
 
     @cached_property
     def is_clean(self) -> BoolArray:
         """No bar flagged as an anomaly on the Session or the ANOMALY_SESSIONS before it."""
         rows = min(ANOMALY_SESSIONS + 1, self.view.height)
-        flags = np.take(self.view.flags()[-rows:], self.columns, axis=1)
+        flags = np.take(self.view.newest_flags(rows), self.columns, axis=1)
         sessions = np.take(self.view.session_of(rows), self.columns, axis=1)
         flagged = ((flags & int(ANOMALY)) != 0) & (sessions >= max(0, self.view.index - ANOMALY_SESSIONS))
         clean: BoolArray = ~flagged.any(axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -38,6 +38,7 @@ class ScanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     hit_rate     matches among those scanned; chance_rate: among pure random walks, where that was measured
     excluded     Symbols not looked at, by reason: no_bar, halted, anomaly (a flagged bar on one of the 21 newest
                  Sessions), filtered (no common share, or too quiet: unless the filter is "none")
+    at           the moment of the Session whose minutes were looked at; None after the close
     """
 
     workspace: str
@@ -54,6 +55,7 @@ class ScanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     matches: list[Setup]
     excluded: dict[str, int]
     timing_ms: float
+    at: datetime | None = None
 
 
 def run(around: Around, scanner: Scanner, asked: Asked) -> ScanAnswer:
@@ -82,11 +84,16 @@ def run(around: Around, scanner: Scanner, asked: Asked) -> ScanAnswer:
     )
 
 
+def passes(day: MarketDay, universe_filter: UniverseFilter) -> BoolArray:
+    """Whom of a market's day a filter keeps, anomalies aside."""
+    return day.is_common & day.is_lively if universe_filter == "default" else np.ones(day.size, np.bool_)
+
+
 def look_at(around: Around, asked: Asked) -> tuple[BoolArray, dict[str, int]]:
     """Whom scanners look at, [symbols], and how many others there are by reason."""
     view, universe = around.view, asked.universe
     whole = MarketDay(view, universe, around)
-    kept = whole.is_common & whole.is_lively if asked.universe_filter == "default" else np.ones(whole.size, np.bool_)
+    kept = passes(whole, asked.universe_filter)
     looked_at = np.zeros(universe.size, np.bool_)
     looked_at[whole.columns[kept & whole.is_clean]] = True
     return looked_at, {

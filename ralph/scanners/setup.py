@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 
@@ -37,6 +37,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state   in the scanner's own words; score 0-100, of what could be reached where components are missing
     pivot   the price whose crossing makes it a Signal; stop: where it would have failed; won
     values  what was measured, by name; components: the parts of the score
+    at      the close of the minute at which it was found, of scans within a Session
     """
 
     symbol: Symbol
@@ -49,3 +50,4 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     contractions: tuple[Contraction, ...] = ()
     components: tuple[Component, ...] = ()
     values: dict[str, float | None] = {}
+    at: datetime | None = None

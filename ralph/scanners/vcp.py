@@ -41,6 +41,8 @@ RULES = (  # what a base must keep, in the order of the kernel's rules; shares a
     Param("extended", 1.05, 1, 10),
     Param("rank_min", 70, 0, 99),
 )
+RANK_RULE = [rule.name for rule in RULES].index("rank_min")
+MEAN_BARS, ROOM = 50, 1e-6  # no base stands below this mean: the Trend Template's, which the kernel asks for exactly
 DEFAULT_RULES: FloatArray = np.array([rule.default for rule in RULES], dtype=np.float64)
 
 _PARTS = (
@@ -55,23 +57,31 @@ _PARTS = (
 
 def find(day: MarketDay, chosen: Chosen) -> list[Setup]:
     """The bases that stand; Symbols with fewer than 252 bars have none."""
-    terms, legs = _scan(day, np.array([chosen[rule.name] for rule in RULES], dtype=np.float64))
+    looked_at, terms, legs = _scan(day, np.array([chosen[rule.name] for rule in RULES], dtype=np.float64))
+    columns = day.columns[looked_at]
     held = np.flatnonzero(terms[rows.LEG_COUNT] > 0)
-    found = [_setup(day.view, int(day.columns[lane]), terms[:, lane], legs[:, :, lane]) for lane in held]
+    found = [_setup(day.view, int(columns[lane]), terms[:, lane], legs[:, :, lane]) for lane in held]
     return sorted(found, key=lambda setup: (-setup.score, setup.symbol))
 
 
 def stands(day: MarketDay) -> NDArray[np.bool_]:
     """Whether each Symbol holds a base by the usual rules, or left one upwards."""
-    terms, _ = _scan(day, DEFAULT_RULES)
-    standing: NDArray[np.bool_] = (terms[rows.LEG_COUNT] > 0) & (terms[rows.STATE] != rows.FAILED)
+    looked_at, terms, _ = _scan(day, DEFAULT_RULES)
+    standing = np.zeros(day.size, dtype=np.bool_)
+    standing[looked_at] = (terms[rows.LEG_COUNT] > 0) & (terms[rows.STATE] != rows.FAILED)
     return standing
 
 
-def _scan(day: MarketDay, rules: FloatArray) -> tuple[FloatArray, FloatArray]:
-    fields = [np.take(day.view.field(name), day.columns, axis=1) for name in ("high", "low", "close", "volume")]
-    first = day.view.first[day.columns].astype(np.int32)
-    return kernels.bases.scan(fields[0], fields[1], fields[2], fields[3], first, day.ranks, rules)
+def _scan(day: MarketDay, rules: FloatArray) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """The lanes that may hold a base, and what the kernel says of them: columns of the others are not gathered."""
+    close = day.tail("close", MEAN_BARS)
+    is_high = ~(close[-1] < (1.0 - ROOM) * close.mean(axis=0))
+    lanes = np.flatnonzero(is_high & ~(day.ranks < rules[RANK_RULE]))
+    columns = day.columns[lanes]
+    fields = [day.view.chosen(name, columns, day.view.height) for name in ("high", "low", "close", "volume")]
+    first = day.view.first[columns].astype(np.int32)
+    found = kernels.bases.scan(fields[0], fields[1], fields[2], fields[3], first, day.ranks[lanes], rules)
+    return lanes, *found
 
 
 def _number(value: float) -> float | None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from ralph.catalog import nearest
 from ralph.errors import BadExpression
+from ralph.screens.completion import Names
 from ralph.screens.parser import parse
+from ralph.screens.presets import find_preset
 from ralph.screens.tokens import Token, tokenize
+from ralph.screens.tree import Belongs, Node, walk
 
 PROBLEMS_MAX = 20
 
@@ -32,42 +38,69 @@ class Problem(msgspec.Struct, frozen=True):
     fix: Fix | None = None
 
 
-def validate(text: str) -> list[Problem]:
-    """The problems of a text, in its order; none where it is a screen. Each `and` and `or` starts afresh."""
-    first = _refused(text)
+def validate(text: str, names: Names | None = None) -> list[Problem]:
+    """The problems of a text, in its order; none where it is a screen. Each `and` and `or` starts afresh.
+
+    names  the lists and saved screens that there are; None: any will do
+    """
+    first = _refused(text, names)
     if first is None:
         return []
     found: dict[int, Problem] = {}
     for start, end in _clauses(text):
-        error = _refused(text[start:end])
+        error = _refused(text[start:end], names)
         if error is not None:
-            problem = _problem(text[start:end], start, error)
+            problem = _problem(text[start:end], start, error, names)
             found.setdefault(problem.position, problem)
         if len(found) == PROBLEMS_MAX:
             break
     if not found:
-        found[first.position] = _problem(text, 0, first)
+        found[first.position] = _problem(text, 0, first, names)
     return [found[position] for position in sorted(found)]
 
 
-def _refused(text: str) -> BadExpression | None:
+def _refused(text: str, names: Names | None) -> BadExpression | None:
     try:
-        parse(text)
+        condition = parse(text)
     except BadExpression as error:
         return error
+    return None if names is None else _unknown_name(condition, names)
+
+
+def _unknown_name(condition: Node, names: Names) -> BadExpression | None:
+    for node in walk(condition):
+        if not isinstance(node, Belongs) or node.of not in ("list", "screen"):
+            continue
+        name, known = node.names[0], names.lists if node.of == "list" else names.screens
+        is_preset = node.of == "screen" and find_preset(name) is not None
+        if not is_preset and name.casefold() not in {one.casefold() for one in known}:
+            there = ", ".join(known) or "none"
+            return BadExpression(
+                f"there is no {node.of} {name!r}; there are: {there}",
+                position=node.span.start,
+                length=node.span.end - node.span.start,
+                suggestion=_near(node.of, name, known),
+            )
     return None
 
 
-def _problem(clause: str, start: int, error: BadExpression) -> Problem:
+def _near(of: str, name: str, known: Sequence[str]) -> str | None:
+    """The whole of `in list "name"` with the name nearest to what was written."""
+    by_case = {one.casefold(): one for one in known}
+    near = nearest(name.casefold(), list(by_case))
+    return None if near is None else f'in {of} "{by_case[near]}"'
+
+
+def _problem(clause: str, start: int, error: BadExpression, names: Names | None) -> Problem:
     """The problem of a clause that begins at `start`."""
     position = min(error.position, len(clause))
     length = min(error.length, len(clause) - position)
-    fix = _fix(clause, position, length, error)
+    fix = _fix(clause, position, length, error, names)
     moved = None if fix is None else Fix(fix.start + start, fix.end + start, fix.text)
     return Problem(position + start, length, error.message, error.suggestion, moved)
 
 
-def _fix(text: str, position: int, length: int, error: BadExpression) -> Fix | None:
+def _fix(text: str, position: int, length: int, error: BadExpression, names: Names | None) -> Fix | None:
     """The first change that helps: tried, not guessed. A text that is still refused has to be so further on."""
     end = position + length
     tried = [Fix(position, end, "")]
@@ -78,7 +111,7 @@ def _fix(text: str, position: int, length: int, error: BadExpression) -> Fix | N
     partial: Fix | None = None
     for fix in tried:
         changed = text[: fix.start] + fix.text + text[fix.end :]
-        after = _refused(changed)
+        after = _refused(changed, names)
         if after is None:
             return fix
         if partial is None and fix.text and after.position >= fix.start + len(fix.text):

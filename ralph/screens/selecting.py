@@ -51,9 +51,12 @@ def names_in(node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def resolved(node: Condition, context: Context, above: tuple[str, ...] = ()) -> Condition:
-    """The condition with saved screens in the place of their names; BadExpression for one unknown or within itself."""
+    """The condition with saved screens in the place of their names; BadExpression for one unknown or within itself, and
+    for an unknown list."""
 
     def change(below: Node) -> Node:
+        if isinstance(below, Belongs) and below.of == "list":
+            _known(below, context.lists)
         if not isinstance(below, Belongs) or below.of != "screen":
             return below
         name = _known(below, context.screens)

@@ -16,7 +16,7 @@ from ralph.market.symbol import Symbol
 from ralph.scanners import gate
 from ralph.scanners.around import Around
 from ralph.scanners.day import MarketDay
-from ralph.scanners.running import Asked, UniverseFilter, look_at
+from ralph.scanners.running import UniverseFilter, passes
 from ralph.signals import life
 from ralph.signals.limits import Room, week_of
 from ralph.signals.prices import grid_of, levels
@@ -49,33 +49,36 @@ class Played(NamedTuple):
 
 @dataclass
 class Book:
-    """The open Signals of some systems, by system and Symbol; those that closed in the week played last; and what was
-    closed by hand, by id."""
+    """The open Signals of some systems, by system and Symbol; those that closed in the week played last, by system; and
+    what was closed by hand, by id."""
 
     open: dict[Key, Signal] = field(default_factory=dict)
-    ended: list[Signal] = field(default_factory=list)
+    ended: dict[str, list[Signal]] = field(default_factory=dict)
     closings: dict[str, Closing] = field(default_factory=dict)
 
     @staticmethod
     def of(signals: Sequence[Signal], closings: Sequence[Closing] = ()) -> Book:
         """From what is stored."""
-        return Book(
-            {each.key: each for each in signals if each.is_open},
-            [each for each in signals if each.state == "closed"],
-            {each.signal_id: each for each in closings},
-        )
+        book = Book({each.key: each for each in signals if each.is_open})
+        book.closings = {each.signal_id: each for each in closings}
+        for each in signals:
+            if each.state == "closed":
+                book.ended.setdefault(each.system, []).append(each)
+        return book
 
     def end(self, signal: Signal) -> None:
         """It is open no more."""
         del self.open[signal.key]
         if signal.state == "closed":
-            self.ended.append(signal)
+            self.ended.setdefault(signal.system, []).append(signal)
 
     def room(self, system: System, on: date) -> Room:
         """What the system may still take on a Session."""
-        self.ended = [each for each in self.ended if each.closed_on is not None and each.closed_on >= week_of(on)]
+        monday, ended = week_of(on), self.ended.get(system.name, [])
+        if ended and ended[0].closed_on is not None and ended[0].closed_on < monday:
+            ended = self.ended[system.name] = [each for each in ended if each.closed_on and each.closed_on >= monday]
         held = (signal for key, signal in self.open.items() if key[0] == system.name)
-        return Room(system.rules, on, held, [each for each in self.ended if each.system == system.name])
+        return Room(system.rules, on, held, ended)
 
 
 class MarketDays(NamedTuple):
@@ -89,10 +92,11 @@ class MarketDays(NamedTuple):
 def market_days(panel: Panel, on: date) -> MarketDays:
     """The Universe is every Symbol listed on the Session."""
     around = Around(panel.session_view(on))
-    everyone = around.view.listed
+    whole = MarketDay(around.view, around.view.listed, around)
 
     def some(universe_filter: UniverseFilter) -> MarketDay:
-        looked_at, _ = look_at(around, Asked(universe=everyone, universe_filter=universe_filter))
+        looked_at = np.zeros(around.there.size, dtype=np.bool_)
+        looked_at[whole.columns[passes(whole, universe_filter) & whole.is_clean]] = True
         return MarketDay(around.view, looked_at, around)
 
     return MarketDays(around, some("none"), some("default"))
@@ -151,8 +155,9 @@ def _next(trading: Trading, column: int, signal: Signal, config: SignalsConfig) 
 
 
 def session_index(panel: Panel, on: date) -> int:
-    """Where a Session stands in the Panel."""
-    return int(np.searchsorted(panel.sessions, np.datetime64(on, "D")))
+    """Where a Session stands in the Panel; a day without one where it would."""
+    found = panel.places.get(on)
+    return int(np.searchsorted(panel.sessions, np.datetime64(on, "D"))) if found is None else found
 
 
 def _armed(

@@ -27,7 +27,8 @@ class Room:
         self._rules = rules
         self._held = sum(1 for signal in held if signal.shares > 0)
         self._day_r = _result(rules, (each for each in ended if each.closed_on == on))
-        self._week_r = _result(rules, (each for each in ended if each.closed_on and each.closed_on >= week_of(on)))
+        monday = week_of(on)
+        self._week_r = _result(rules, (each for each in ended if each.closed_on and each.closed_on >= monday))
 
     def sized(self, signal: Signal) -> Signal:
         """The Signal, without shares where there is no room for them; otherwise it takes its place."""

@@ -7,10 +7,8 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
 from ralph.market.symbol import Listing, is_korean
-from ralph.market.ticks import LADDERS, Ladder, board_of, ceil_to_tick, floor_to_tick, ladder_on
+from ralph.market.ticks import LADDERS, Ladder, board_of, ladder_on, tick_size
 from ralph.signals.signal import Levels, Plan, Signal
 
 DECIMALS = 4  # 3 % of a price is meant exactly: what a float adds to it must not move it by a tick
@@ -25,13 +23,15 @@ class Grid(NamedTuple):
         """The highest price of the grid that is not above."""
         if self.ladder is None:
             return price
-        return float(floor_to_tick(np.array([math.floor(round(price, DECIMALS))]), self.ladder)[0])
+        whole = math.floor(round(price, DECIMALS))
+        return float(whole - whole % tick_size(whole, self.ladder))
 
     def up(self, price: float) -> float:
         """The lowest price of the grid that is not below."""
         if self.ladder is None:
             return price
-        return float(ceil_to_tick(np.array([math.ceil(round(price, DECIMALS))]), self.ladder)[0])
+        whole = math.ceil(round(price, DECIMALS))
+        return float(whole + -whole % tick_size(whole, self.ladder))
 
 
 def grid_of(listing: Listing | Signal, on: date) -> Grid:

@@ -60,20 +60,21 @@ class System:
 def build(config: SignalsConfig) -> dict[str, System]:
     """All systems of scanners by name."""
     found = {}
+    special: dict[str, Callable[..., Proposal | None]] = {"vcp": vcp, "closing_bet": closing_bet}
     for name, scanner in scanners.load().items():
-        rules: SignalRules
-        if name == "vcp":
-            rules = config.vcp
-            propose = _with(config.vcp, vcp)
-        elif name == "closing_bet":
-            rules = config.closing_bet
-            propose = _with(config.closing_bet, closing_bet)
-        else:
-            rules = config.daytrading if name == "daytrading" else config.scans
-            propose = _with(rules, daily)
+        rules = rules_of(config, name)
+        propose = _with(rules, special.get(name, daily))
         version = version_of(rules, f"{name}:{scanner.version}")
         found[name] = System(name, scanner.en, scanner.ko, version, rules, _by_default(scanner), propose)
     return found
+
+
+def rules_of(config: SignalsConfig, system: str) -> SignalRules:
+    """The rules of a system by its name."""
+    if system.startswith(SCREEN):
+        return config.screens
+    named = {"vcp": config.vcp, "closing_bet": config.closing_bet, "daytrading": config.daytrading}
+    return named.get(system, config.scans)
 
 
 def _by_default(scanner: Scanner) -> Callable[[MarketDay], list[Setup]]:

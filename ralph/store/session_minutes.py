@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import asyncpg
 import numpy as np
 
+from ralph.market.calendar import day_of
 from ralph.market.minutes import MinuteColumns
 from ralph.market.symbol import Listing, Symbol
 from ralph.store.wire import fetch_columns
@@ -26,6 +27,14 @@ _KINDS = (
     *((name, "float8") for name in _NUMBERS),
     ("flags", "int2"),
 )
+
+_NEWEST = """
+    SELECT max(b.opened_at)
+      FROM bars_minute b
+      JOIN symbols s ON s.id = b.symbol_id
+      JOIN workspaces w ON w.id = s.workspace_id
+     WHERE w.name = $1 AND b.opened_at < $2
+"""
 
 _CODES = "SELECT id, code FROM symbols WHERE id = ANY($1::integer[])"
 
@@ -49,3 +58,9 @@ async def load_session_minutes(
         flags=rows["flags"].astype(np.uint8),
         **{name: rows[name] for name in _NUMBERS},
     )
+
+
+async def newest_minutes_before(connection: asyncpg.Connection, workspace: str, at: datetime) -> date | None:
+    """The newest day, in Seoul, that has minute bars before an instant."""
+    found: datetime | None = await connection.fetchval(_NEWEST, workspace, at)
+    return None if found is None else day_of(found)

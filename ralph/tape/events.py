@@ -108,13 +108,14 @@ class ScreenMoved(msgspec.Struct, frozen=True):
 
 
 class Scanned(msgspec.Struct, frozen=True):
-    """A day-trading scan has found a Symbol at the close of a minute, with its measures."""
+    """A day-trading scan has found a Symbol at the close of a minute, with its measures and a score of 0 to 100."""
 
     scan: str
     symbol: str
     name: str | None
     price: float
     at: datetime
+    score: float
     values: dict[str, float | None]
     reasons: tuple[Sentence, ...]
 

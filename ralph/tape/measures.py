@@ -34,6 +34,7 @@ class Measured(NamedTuple):
     reclaims       closes above the VWAP after the asked number of bars below it
     new_high       above all bars of the Session before
     relative_volume  volume so far over its mean at this slot in the Sessions before
+    slot_volume    volume of this slot alone over its mean in the Sessions before
     """
 
     vwap: FloatArray
@@ -45,6 +46,7 @@ class Measured(NamedTuple):
     reclaims: BoolArray
     new_high: BoolArray
     relative_volume: FloatArray
+    slot_volume: FloatArray
 
 
 class SessionMeasures:
@@ -88,11 +90,17 @@ class SessionMeasures:
             reclaims = (bars.close > vwap) & (self._below >= self._bars_below) & (self._slot > 0)
             self._below = np.where(bars.close <= vwap, self._below + 1, 0)
             gap = 100 * (np.where(self._last_close > 0, self._first_price / self._last_close, np.nan) - 1)
-            relative = np.full(traded.size, np.nan)
-            if self._usual is not None:
-                usual = self._usual[self._slot]
-                relative = np.where(usual > 0, self._volume / usual, np.nan)
-        return Measured(vwap, deviation, gap, high, low, breaks_out, reclaims, new_high, relative)
+            volumes = self._relative(np.where(traded, bars.volume, 0.0))
+        return Measured(vwap, deviation, gap, high, low, breaks_out, reclaims, new_high, *volumes)
+
+    def _relative(self, volume: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Volume so far, and that of the slot, over the usual."""
+        if self._usual is None or self._slot >= self._usual.shape[0]:
+            nothing = np.full(volume.size, np.nan)
+            return nothing, nothing
+        usual = self._usual[self._slot]
+        alone = usual - (self._usual[self._slot - 1] if self._slot else 0.0)
+        return np.where(usual > 0, self._volume / usual, np.nan), np.where(alone > 0, volume / alone, np.nan)
 
     def _vwap(self, bars: SlotBars, traded: BoolArray) -> tuple[FloatArray, FloatArray]:
         typical = (bars.high + bars.low + bars.close) / 3

@@ -22,10 +22,10 @@ class Tape:
     """A Session on its way. Events come in an order that depends on the batches alone.
 
     What a batch's clock says comes first: minutes that are over are closed, then its prints are folded. So a pause in
-    the feed, or a batch without a print, changes nothing of what is said.
+    the feed, or a batch without a print, changes nothing of what is said. usual_volume: as `LiveScans` has it.
     """
 
-    def __init__(self, frame: SessionFrame) -> None:
+    def __init__(self, frame: SessionFrame, usual_volume: NDArray[np.float64] | None = None) -> None:
         self.frame = frame
         self.board = Board(frame)
         self.minutes = MinuteBuilder(len(frame.universe), frame.opens_at, frame.closes_at)
@@ -34,7 +34,7 @@ class Tape:
         self.ticks = 0
         self.indices: dict[str, IndexQuote] = {}
         self._seen = Seen(len(frame.universe))
-        self._scans = LiveScans(self.board)
+        self._scans = LiveScans(self.board, usual_volume)
         self._gate = LiveGate(self.board)
 
     @property
