@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph import kernels
+from ralph.indicators import straight
 from ralph.indicators.lowering import ALL
 from ralph.indicators.program import Layout, Program, program
 from ralph.indicators.reach import bars_seen, parts_of
@@ -55,7 +56,11 @@ class Plan:
             out[:] = np.nan
             return
         run = self._program(out.shape[1] if out.shape[1] < height else ALL)
-        self._scan(run, run.fitted(first.size, height), given, first, out)
+        self._scan(run, straight.layout_of(run, first.size, height), given, first, out)
+
+    def straighten(self, width: int, height: int, tail: int) -> None:
+        """Compile what computes the newest `tail` rows of Panels of this shape now, and not when it is used again."""
+        straight.compile_now(self._program(tail if tail < height else ALL), width, height)
 
     def run(
         self, program: Program, layout: Layout, given: Sequence[FloatArray], known: tuple[IntArray, FloatArray]

@@ -12,7 +12,7 @@ bases     volatility contractions                    swings   a causal zigzag
 legs      what is told of each contraction           uptrend  the Trend Template's rules of price
 base_rows the rows of their results
 following running bars of weeks and months           places   of values among those before them
-lives     how positions end
+lives     how positions end                     straight  programs as machine code of their own
 jit       how kernels are compiled
 """
 

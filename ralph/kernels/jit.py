@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import make_array
@@ -92,6 +93,28 @@ def moved(typing: Any, pointer: Any, by: Any) -> Any:
         return builder.gep(arguments[0], [arguments[1]])
 
     return pointer(pointer, types.int64), generate
+
+
+@cast("Callable[..., Any]", intrinsic)
+def number_of(typing: Any, pointer: Any) -> Any:
+    """An address as a number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ptrtoint(arguments[0], context.get_value_type(types.int64))
+
+    return types.int64(pointer), generate
+
+
+@cast("Callable[..., Any]", intrinsic)
+def call_at(typing: Any, address: Any, one: Any, two: Any, three: Any, four: Any, five: Any) -> Any:
+    """Call the machine code at an address with five addresses; see `kernels.straight`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shape = ir.FunctionType(ir.VoidType(), [value.type for value in arguments[1:]])
+        builder.call(builder.inttoptr(arguments[0], shape.as_pointer()), arguments[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, one, two, three, four, five), generate
 
 
 def _cache_bases(configured: str) -> Iterator[Path]:

@@ -29,13 +29,27 @@ from ralph.kernels.jit import (
 )
 from ralph.kernels.jit import LANES as WHOLES
 from ralph.kernels.machine import BANK_ROWS, BLOCK, FIELDS, SCRATCH_AT, Fields, pointers
-from ralph.kernels.opcodes import BASE, COLUMNS, MASK, STATE, WARM
-from ralph.kernels.steps import AT_SIZE, BEGINS, END, HEIGHT, LANES, LEFT, SCRATCH, WIDTH, operate
+from ralph.kernels.opcodes import (
+    AT_SIZE,
+    BASE,
+    BEGINS,
+    COLUMNS,
+    END,
+    HEIGHT,
+    LANES,
+    LEFT,
+    MASK,
+    SCRATCH,
+    STATE,
+    WARM,
+    WIDTH,
+)
+from ralph.kernels.steps import operate
 
 KIND, SLOT, BACK = range(3)
 RING, ROW_KEPT, RING_KEPT = range(3)
 """What `moves` [n, 3] tell to carry: a ring's row so many bars back in; a row in and out; a ring's newest row out."""
-CLOSED = 5
+CLOSED = 6
 """Of `sizes`, behind those of the machine: whether the bars have closed."""
 STORE = types.UniTuple(PANEL_OUT, 2)
 Store = tuple[FloatArray, FloatArray]

@@ -23,33 +23,40 @@ from ralph.kernels.jit import (
     IntArray,
     Pointer,
     Whole,
+    call_at,
     hold,
     kernel,
     leaf,
     moved,
+    number_of,
     start_of,
 )
 from ralph.kernels.jit import LANES as WHOLES
-from ralph.kernels.opcodes import BASE, MASK
-from ralph.kernels.steps import (
+from ralph.kernels.opcodes import (
     AT_SIZE,
+    BASE,
     BEGINS,
     END,
     HEIGHT,
     LANES,
     LEFT,
+    MASK,
     NOT_BEGUN,
     ROW,
     SCRATCH,
+    TAIL,
+    WIDE,
     WIDTH,
     YOUNGEST,
-    Panels,
-    operate,
 )
+from ralph.kernels.steps import Panels, operate
 
-BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED = range(5)
+BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED, PHASES = range(6)
 """Of `sizes`: columns and rows worked on together, rows of memory, the first of them that
-are scratch, and how many operations remember in."""
+are scratch, how many operations remember in, and how many phases have straight code; behind it PHASE numbers each."""
+FROM, TO, LOWEST, ROWS_AT_ONCE, ADDRESS, PHASE = range(6)
+"""Rows before the last at which a phase begins and ends, the first row from which on it may be, how many rows its code
+works on together, and where that stands. See `kernels.straight`."""
 FIELDS = types.UniTuple(PANEL, 8)
 Fields = tuple[FloatArray, ...]
 
@@ -106,6 +113,24 @@ def pointers(fields: Fields) -> Panels:
     )
 
 
+@leaf
+def straight(sizes: Whole, at: Whole) -> int:
+    """Which phase the row is in that has straight code, its rows until its end; else -1 and the rows before one."""
+    height, row = at[HEIGHT], at[ROW]
+    at[END] = min((row // sizes[STRETCH] + 1) * sizes[STRETCH], height)
+    if at[LANES] % WIDE == 0:
+        for number in range(sizes[PHASES]):
+            phase = moved(sizes, PHASES + 1 + number * PHASE)
+            begin, end = max(height - phase[FROM], phase[LOWEST]), height - phase[TO]
+            count = (end - row) // phase[ROWS_AT_ONCE]
+            if begin <= row and count > 0:
+                at[END] = row + count * phase[ROWS_AT_ONCE]
+                return number
+            if row < begin:
+                at[END] = min(at[END], begin)
+    return -1
+
+
 @kernel(VOID, FIELDS, ROWS, WHOLES, WHOLES, PANEL, PANEL, WHOLES, CUBE_OUT, PANEL_OUT, COUNTS)
 def scan(
     fields: Fields,
@@ -128,23 +153,36 @@ def scan(
     block = min(sizes[BLOCK], width)
     memory = np.empty(sizes[BANK_ROWS] * block)
     where, at, waiting = np.zeros(4, np.int64), np.zeros(AT_SIZE, np.int64), np.zeros(operations + 1, np.int64)
+    ready, starts = np.zeros(block // WIDE + 1, np.int64), np.zeros(len(fields), np.int64)
     if tail > height:
         out[:, : tail - height] = np.nan
     bank, panels = start_of(memory), pointers(fields)
+    for number in range(len(fields)):
+        starts[number] = number_of(panels[number])
     lines, rings, numbers, place = start_of(code), start_of(slots), start_of(real), start_of(at)
     values, states, filters, spots = start_of(initial[0]), start_of(initial[1]), start_of(waiting), start_of(where)
-    at[HEIGHT], at[WIDTH] = height, width
+    at[HEIGHT], at[WIDTH], at[TAIL] = height, width, tail
     at[BEGINS], at[SCRATCH] = sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
-    for left in range(0, width, block):
+    left = 0
+    while left < width:
         lanes = min(block, width - left)
+        if lanes > WIDE and sizes[PHASES] > 0:
+            lanes -= lanes % WIDE
         at[LEFT], at[LANES], at[YOUNGEST], at[NOT_BEGUN] = left, lanes, 0, -1
+        ready[:] = 0
         begins = moved(bank, at[BEGINS] * lanes)
         for i in range(lanes):
             begins[i] = first[left + i]
             at[YOUNGEST] = max(at[YOUNGEST], first[left + i])
         prepare(rings, values, slots.shape[0], states, sizes[REMEMBERED], bank, lanes)
-        for row in range(0, height, sizes[STRETCH]):
-            at[ROW], at[END] = row, min(row + sizes[STRETCH], height)
+        at[END] = 0
+        while at[END] < height:
+            at[ROW] = at[END]
+            phase = straight(start_of(sizes), place)
+            if phase >= 0:
+                address = sizes[PHASES + 1 + phase * PHASE + ADDRESS]
+                call_at(address, bank, start_of(starts), place, start_of(out), start_of(ready))
+                continue
             if at[NOT_BEGUN] != 0:
                 wake(begins, lanes, place, filters, operations)
             for k in range(operations):
@@ -153,4 +191,6 @@ def scan(
                 publish(rings, start_of(results), results.shape[0], bank, start_of(out), tail, place)
         for row in range(store.shape[0]):
             rows.copy(moved(bank, row * lanes), moved(start_of(store), row * width + left), lanes)
+        left += lanes
     hold(memory, where, waiting)
+    hold(ready, starts, at)

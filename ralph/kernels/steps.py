@@ -1,6 +1,6 @@
 """One operation of a program over a stretch of rows of a block of columns.
 
-`line` is the operation's row of the program, `at` says where: see the names below. What it works on stands in `bank`:
+`line` is the operation's row of the program, `at` says where: see `opcodes`. What it works on stands in `bank`:
 each slot's rows, what operations remember, and rows of scratch.
 """
 
@@ -13,15 +13,21 @@ from ralph.kernels.jit import Pointer, Whole, leaf, moved
 from ralph.kernels.opcodes import (
     ACTIVE,
     BASE,
+    BEGINS,
     BUSIEST_PRICE,
     DECAYING_SUM,
+    END,
     EXTRA,
     FIELD,
     FILL,
+    HEIGHT,
     HIGHEST,
+    LANES,
+    LEFT,
     LOAD,
     MASK,
     MEAN,
+    NOT_BEGUN,
     OP,
     OTHERWISE,
     OUT,
@@ -29,12 +35,16 @@ from ralph.kernels.opcodes import (
     PARABOLIC,
     PERIOD,
     RATCHET,
+    ROW,
+    SCRATCH,
     SHARE_BELOW,
     SINCE_LOWEST,
     SMOOTH,
     STATE,
     TOTAL,
     WARM,
+    WIDTH,
+    YOUNGEST,
     A,
     B,
     C,
@@ -42,9 +52,6 @@ from ralph.kernels.opcodes import (
 )
 from ralph.kernels.windows import View, room, row_of
 
-ROW, END, LEFT, LANES, HEIGHT, WIDTH, YOUNGEST, BEGINS, SCRATCH, NOT_BEGUN, AT_SIZE = range(11)
-"""The stretch's first row and the one after its last; the block's first column and how many; the Panel's shape; the row
-from which on all columns have begun; the rows of memory that hold where they begin, and scratch; how many have not."""
 WITHOUT_END = (1 << 40) - 1
 
 Panels = tuple[Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer]
