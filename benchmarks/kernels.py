@@ -120,6 +120,8 @@ async def measure() -> list[Goal]:
             [np.ascontiguousarray(one[:, at : at + TOGETHER]) for one in given] for at in range(0, SYMBOLS, TOGETHER)
         ]
         series = np.empty((24, bars, TOGETHER))
+        plan.straighten(SYMBOLS, bars, 1)
+        plan.straighten(TOGETHER, bars, bars)
 
         def last(given: list[FloatArray] = given, first: NDArray[np.int32] = first, out: FloatArray = newest) -> None:
             plan.into(given, first, out)
@@ -172,6 +174,7 @@ async def _live(plan: Plan) -> list[Goal]:
     """Nanoseconds a Symbol: ticks in batches of Symbols from anywhere, and the bar of all that closes."""
     fields = market(300)
     live = Live.start(plan, fields, np.zeros(SYMBOLS, dtype=np.int32))
+    live.straighten()
     everyone = np.arange(SYMBOLS)
     batches = np.random.default_rng(1).permutation(SYMBOLS)[: SYMBOLS // BATCH * BATCH].reshape(-1, BATCH)
     ticks = [(lanes, {name: values[-1, lanes] for name, values in fields.items()}) for lanes in batches]

@@ -60,7 +60,7 @@ class Plan:
 
     def straighten(self, width: int, height: int, tail: int) -> None:
         """Compile what computes the newest `tail` rows of Panels of this shape now, and not when it is used again."""
-        straight.compile_now(self._program(tail if tail < height else ALL), width, height)
+        straight.compile_layout(self._program(tail if tail < height else ALL), width, height)
 
     def run(
         self, program: Program, layout: Layout, given: Sequence[FloatArray], known: tuple[IntArray, FloatArray]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ralph.kernels import lives as lives
     from ralph.kernels import machine as machine
     from ralph.kernels import places as places
+    from ralph.kernels import straight as straight
     from ralph.kernels import uptrend as uptrend
 else:
 

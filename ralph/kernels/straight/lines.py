@@ -27,6 +27,7 @@ def splat(value: float) -> str:
 
 
 HOPED, BOUND_MAX = 100, 1_000  # powers of two: prices, volumes and their sums are far less; 1,023 would be infinite
+SUMS = 4  # of sizes side by side: one addition need not wait for the one before
 NAN, ZERO, ONE = splat(float("nan")), splat(0.0), splat(1.0)
 
 
@@ -44,7 +45,7 @@ class Hopes:
         self._lines = lines
         self._bounds: dict[str, int] = {}  # powers of two that sizes are less than
         self._hopeful: set[str] = set()
-        self._sizes = ZERO
+        self._sizes = [ZERO] * SUMS
 
     def may_be_hoped(self, value: str) -> None:
         """A value that has been read: nothing is hoped of it until that helps."""
@@ -55,7 +56,8 @@ class Hopes:
         if self.bound(value) is None:
             self._bounds[value] = HOPED
             size = self._lines.make(f"call {VECTOR} @llvm.fabs.v{WIDE}f64({VECTOR} {value})")
-            self._sizes = self._lines.make(f"fadd {VECTOR} {self._sizes}, {size}")
+            shortest = self._sizes.pop(0)
+            self._sizes.append(self._lines.make(f"fadd {VECTOR} {shortest}, {size}"))
 
     def bound(self, value: str) -> int | None:
         """The power of two that its size is less than; None where that is not known."""
@@ -76,7 +78,10 @@ class Hopes:
 
     def came_true(self) -> str:
         """Where all of it did."""
-        return self._lines.flag("olt", self._sizes, splat(2.0**HOPED))
+        sizes = self._sizes[0]
+        for one in self._sizes[1:]:
+            sizes = self._lines.make(f"fadd {VECTOR} {sizes}, {one}")
+        return self._lines.flag("olt", sizes, splat(2.0**HOPED))
 
 
 class Lines:

@@ -16,7 +16,7 @@ from ralph.kernels.straight.lines import DECLARED, NAN, VECTOR, Hopes, Lines
 from ralph.kernels.straight.windows import Row
 
 BANK, PANELS, AT, OUT, READY = "%bank", "%panels", "%at", "%out", "%ready"
-NAME = "phase"
+NAME, ARGUMENTS = "phase", 5
 
 
 def lowest_row(listing: Listing, active: list[int]) -> int:
@@ -26,7 +26,7 @@ def lowest_row(listing: Listing, active: list[int]) -> int:
     return int((windows[:, oc.A_BACK] + windows[:, oc.EXTRA]).max(initial=0))
 
 
-def written(listing: Listing, active: list[int], rows: int, publishes: bool) -> str:
+def written(listing: Listing, active: list[int], rows: int, *, publishes: bool) -> str:
     """The function of a phase, in LLVM's language: `active` are its operations, in order."""
     return _Phase(listing, active, rows, publishes).text()
 
