@@ -101,7 +101,7 @@ class Live:
         fields = tuple(rows.get(name, unread) for name in FIELDS)
         out = np.empty((len(self._plan.terms), which.size))
         code, slots, sizes = self._layout
-        known, asked = (self._ahead, self._rings), np.append(sizes, int(closed))
+        known, asked = (self._ahead, self._rings), np.append(kernels.machine.addressed(sizes), int(closed))
         run = self._program
         kernels.live.advance(fields, code, slots, run.real, self._moves, run.results, which, known, out, asked)
         return out
@@ -132,7 +132,7 @@ def followed(plan: Plan, inputs: Mapping[str, FloatArray], number: IntArray, tai
         _initial_rows(run, slots, sizes),
         _moves(run, code, slots),
         run.results,
-        np.append(sizes, 0),
+        np.append(kernels.machine.addressed(sizes), 0),
         out,
     )
     return out

@@ -82,8 +82,9 @@ class Plan:
         unread = given[0] if given else np.empty((out.shape[1], first.size))
         fields = tuple(given[self.inputs.index(name)] if name in self.inputs else unread for name in FIELDS)
         code, slots, sizes = layout
+        asked = kernels.machine.addressed(sizes)
         kernels.machine.scan(
-            fields, first, code, slots, program.real, program.initial, program.results, out, store, sizes
+            fields, first, code, slots, program.real, program.initial, program.results, out, store, asked
         )
 
     def series(self, inputs: Mapping[str, FloatArray]) -> FloatArray:

@@ -66,7 +66,7 @@ class Program:
         code[code[:, oc.STATE] >= 0, oc.STATE] += end
         end += self.remembered
         scratch = max(oc.SCRATCH_ROWS, stretch, self.scratch)  # the last block may be one column wide
-        sizes = (lanes, stretch, end + scratch + 1, end, self.remembered, 0)
+        sizes = (lanes, stretch, end + scratch + 1, end, self.remembered, 0, 0)
         return code, np.array(slots, dtype=np.int64), np.array(sizes, dtype=np.int64)
 
     def fitting(self, width: int, height: int) -> tuple[int, int]:

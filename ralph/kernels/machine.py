@@ -33,7 +33,6 @@ from ralph.kernels.jit import (
 )
 from ralph.kernels.jit import LANES as WHOLES
 from ralph.kernels.opcodes import (
-    AT_SIZE,
     BASE,
     BEGINS,
     END,
@@ -42,18 +41,21 @@ from ralph.kernels.opcodes import (
     LEFT,
     MASK,
     NOT_BEGUN,
+    PANELS,
     ROW,
     SCRATCH,
     TAIL,
+    WAITING,
     WIDE,
     WIDTH,
     YOUNGEST,
 )
-from ralph.kernels.steps import Panels, operate
+from ralph.kernels.steps import operate
 
-BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED, PHASES = range(6)
+BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED, OPERATE, PHASES = range(7)
 """Of `sizes`: columns and rows worked on together, rows of memory, the first of them that
-are scratch, how many operations remember in, and how many phases have straight code; behind it PHASE numbers each."""
+are scratch, how many operations remember in, where `operate` stands, and how many phases have straight code; behind it
+PHASE numbers each."""
 FROM, TO, LOWEST, ROWS_AT_ONCE, ADDRESS, PHASE = range(6)
 """Rows before the last at which a phase begins and ends, the first row from which on it may be, how many rows its code
 works on together, and where that stands. See `kernels.straight`."""
@@ -99,18 +101,23 @@ def wake(begins: Pointer, lanes: int, at: Whole, waiting: Whole, filters: int) -
     at[NOT_BEGUN] = later
 
 
+def addressed(sizes: CountArray) -> CountArray:
+    """The same, told where `operate` stands in this process."""
+    sizes[OPERATE] = operate.address
+    return sizes
+
+
 @leaf
-def pointers(fields: Fields) -> Panels:
-    return (
-        start_of(fields[0]),
-        start_of(fields[1]),
-        start_of(fields[2]),
-        start_of(fields[3]),
-        start_of(fields[4]),
-        start_of(fields[5]),
-        start_of(fields[6]),
-        start_of(fields[7]),
-    )
+def pointers(fields: Fields, at: CountArray) -> None:
+    """Where the fields begin."""
+    at[PANELS] = number_of(start_of(fields[0]))
+    at[PANELS + 1] = number_of(start_of(fields[1]))
+    at[PANELS + 2] = number_of(start_of(fields[2]))
+    at[PANELS + 3] = number_of(start_of(fields[3]))
+    at[PANELS + 4] = number_of(start_of(fields[4]))
+    at[PANELS + 5] = number_of(start_of(fields[5]))
+    at[PANELS + 6] = number_of(start_of(fields[6]))
+    at[PANELS + 7] = number_of(start_of(fields[7]))
 
 
 @leaf
@@ -152,15 +159,12 @@ def scan(
     operations, columns = code.shape[0], code.shape[1]
     block = min(sizes[BLOCK], width)
     memory = np.empty(sizes[BANK_ROWS] * block)
-    where, at, waiting = np.zeros(4, np.int64), np.zeros(AT_SIZE, np.int64), np.zeros(operations + 1, np.int64)
-    ready, starts = np.zeros(block // WIDE + 1, np.int64), np.zeros(len(fields), np.int64)
+    at, ready = np.zeros(WAITING + operations + 1, np.int64), np.zeros(block // WIDE + 1, np.int64)
     if tail > height:
         out[:, : tail - height] = np.nan
-    bank, panels = start_of(memory), pointers(fields)
-    for number in range(len(fields)):
-        starts[number] = number_of(panels[number])
-    lines, rings, numbers, place = start_of(code), start_of(slots), start_of(real), start_of(at)
-    values, states, filters, spots = start_of(initial[0]), start_of(initial[1]), start_of(waiting), start_of(where)
+    pointers(fields, at)
+    bank, lines, rings, numbers, place = start_of(memory), start_of(code), start_of(slots), start_of(real), start_of(at)
+    values, states, filters = start_of(initial[0]), start_of(initial[1]), moved(place, WAITING)
     at[HEIGHT], at[WIDTH], at[TAIL] = height, width, tail
     at[BEGINS], at[SCRATCH] = sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
     left = 0
@@ -181,16 +185,15 @@ def scan(
             phase = straight(start_of(sizes), place)
             if phase >= 0:
                 address = sizes[PHASES + 1 + phase * PHASE + ADDRESS]
-                call_at(address, bank, start_of(starts), place, start_of(out), start_of(ready))
+                call_at(address, bank, moved(place, PANELS), place, start_of(out), start_of(ready))
                 continue
             if at[NOT_BEGUN] != 0:
                 wake(begins, lanes, place, filters, operations)
             for k in range(operations):
-                operate(moved(lines, k * columns), rings, moved(numbers, 3 * k), bank, panels, filters, place, spots)
+                call_at(sizes[OPERATE], moved(lines, k * columns), rings, moved(numbers, 3 * k), bank, place)
             if at[END] > height - tail:
                 publish(rings, start_of(results), results.shape[0], bank, start_of(out), tail, place)
         for row in range(store.shape[0]):
             rows.copy(moved(bank, row * lanes), moved(start_of(store), row * width + left), lanes)
         left += lanes
-    hold(memory, where, waiting)
-    hold(ready, starts, at)
+    hold(memory, ready, at)

@@ -3,7 +3,8 @@
 phase     rows of a Panel                  lines     LLVM's language
 live      one more bar of some columns     native    what makes machine code of it
 bar       operations of one bar, and ones that remember
-windows   operations of many bars          body      a program's operations, one after another
+turning   lines that turn                  windows   operations of many bars
+body      a program's operations, one after another
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ralph.kernels.straight.lines import NAN, ONE, ZERO, Lines, splat
+from ralph.kernels.straight.turning import parabolic, ratchet
 
 HUNDRED = splat(100.0)
 Values = Sequence[str]
@@ -116,7 +117,9 @@ def remembered(
             now = lines.add(lines.mul(splat(real[0]), state[0]), x[0])
         return [now], [lines.kept_over(now, state[0])]
     if name == "ratchet":
-        return _ratchet(lines, x, state, extra == 1)
+        return ratchet(lines, x, state, talib=extra == 1)
+    if name == "parabolic":
+        return parabolic(lines, x, state, real, talib=extra == 1)
     result, after = _REMEMBERED[name](lines, x, state)
     return [result], after
 
@@ -172,21 +175,3 @@ _REMEMBERED: dict[str, Callable[[Lines, Values, Values], tuple[str, list[str]]]]
     "adaptive_mean": _adaptive_mean,
     "held": _held,
 }
-
-
-def _ratchet(lines: Lines, x: Values, state: Values, talib: bool) -> tuple[list[str], list[str]]:
-    high, low, now = x[:3]
-    high_before, low_before, before, side = state
-    there = lines.every(lines.flag("ord", high, low), lines.there(now))
-    has = lines.there(high_before)
-    rises = lines.either(lines.flag("ogt", low, low_before), lines.flag("olt", before, low_before))
-    falls = lines.either(lines.flag("olt", high, high_before), lines.flag("ogt", before, high_before))
-    lower = lines.pick(has, lines.pick(rises, low, low_before), low)
-    upper = lines.pick(has, lines.pick(falls, high, high_before), high)
-    turned = lines.pick_flag(lines.flag("oeq", side, ONE), lines.flag("ogt", now, upper), lines.flag("oge", now, lower))
-    up = lines.pick_flag(has, turned, f"splat (i1 {str(talib).lower()})")
-    line = lines.pick(up, lower, upper)
-    on_upper = lines.opposite(up) if talib else lines.flag("oeq", line, upper)
-    flag = lines.pick(on_upper, ONE, ZERO)
-    after = [lines.pick(there, new, old) for new, old in zip((upper, lower, now, flag), state, strict=True)]
-    return [lines.pick(there, line, NAN), lines.pick(there, lines.pick(up, ONE, splat(-1.0)), NAN)], after

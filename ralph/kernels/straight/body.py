@@ -13,7 +13,6 @@ from ralph.kernels.straight.lines import Lines, splat
 from ralph.kernels.straight.windows import Row, Window, can_write, window
 
 FILTERS = ("smooth", "decaying_sum")
-UNWRITTEN = ("parabolic", "busiest_price")
 
 
 class Listing(NamedTuple):
@@ -34,7 +33,7 @@ def is_writable(listing: Listing, active: list[int]) -> bool:
     for k in active:
         line = listing.code[k].tolist()
         name = oc.NAMES[line[oc.OP]]
-        if name in UNWRITTEN or (name in oc.WINDOWS and not can_write(name, line[oc.PERIOD])):
+        if name in oc.WINDOWS and not can_write(name, line[oc.PERIOD]):
             return False
     return True
 
