@@ -16,11 +16,13 @@ from ralph.indicators.indicator import Mode
 from ralph.indicators.live import Live
 from ralph.indicators.plan import Plan
 from ralph.indicators.terms import CLOSE, SOURCE, Term
+from ralph.indicators.together import with_names
 
 FloatArray = NDArray[np.float64]
 Fields = dict[str, FloatArray]
 SYMBOLS = 2_800
 TOGETHER = 16  # Symbols whose full series are computed side by side
+CATALOGUE_BARS = 500
 BATCH = 256  # Symbols whose ticks are taken together
 PEERS_SYMBOLS = 280  # of the libraries that are only shown: a tenth, as some take a minute for all
 SLOW_SYMBOLS = 4  # of a library that works bar by bar in Python
@@ -47,13 +49,6 @@ WANTED: tuple[tuple[str, dict[str, float], str, tuple[str, ...]], ...] = (
 )
 
 
-def named(term: Term, names: dict[Term, Term]) -> Term:
-    """The term with others in the place of some that it is made of."""
-    if term in names:
-        return names[term]
-    return Term(term.op, tuple(named(one, names) for one in term.inputs), term.whole, term.real)
-
-
 def wanted(mode: Mode) -> Plan:
     """The 24 outputs together."""
     fields = {name: Term(f"read_{name}") for name in ("high", "low")} | {"close": CLOSE}
@@ -62,7 +57,7 @@ def wanted(mode: Mode) -> Plan:
     for name, params, source, outputs in WANTED:
         indicator = load()[name]
         defined = indicator.terms(mode, indicator.bind(params))
-        terms += [named(defined[output], {SOURCE: fields[source]}) for output in outputs]
+        terms += [with_names(defined[output], {SOURCE: fields[source]}) for output in outputs]
     assert len(terms) == 24
     return Plan(terms)
 
@@ -120,6 +115,8 @@ async def measure() -> list[Goal]:
             [np.ascontiguousarray(one[:, at : at + TOGETHER]) for one in given] for at in range(0, SYMBOLS, TOGETHER)
         ]
         series = np.empty((24, bars, TOGETHER))
+        plan.straighten(SYMBOLS, bars, 1)
+        plan.straighten(TOGETHER, bars, bars)
 
         def last(given: list[FloatArray] = given, first: NDArray[np.int32] = first, out: FloatArray = newest) -> None:
             plan.into(given, first, out)
@@ -145,6 +142,7 @@ async def measure() -> list[Goal]:
         goals.append(Goal(whole, other / sweep, marks[2], marks[3], "higher", "x"))
         if bars == 2_500:
             goals.append(Goal("K3", ours / memory, 6, 2, "lower", "x"))
+    await _show_catalogue()
     return [*goals, *await _live(plan), _accuracy(plan), _fallen()]
 
 
@@ -168,10 +166,25 @@ async def _show_peers(fields: Fields, scan_s: float, series_s: float) -> None:
         print(f"kernels, {bars} bars: {shown}", file=sys.stderr)
 
 
+async def _show_catalogue() -> None:
+    """Say how long the newest values of every indicator take, over two years of a whole market, and kernels to load."""
+    terms = [term for one in load().values() for term in one.terms("tv", one.bind({})).values()]
+    plan = Plan(terms)
+    fields = market(CATALOGUE_BARS)
+    fields |= {"open": fields["close"], "source": fields["close"], "index_close": fields["close"]}
+    fields["session"] = np.repeat(np.arange(CATALOGUE_BARS, dtype=np.float64)[:, None], SYMBOLS, axis=1)
+    first = np.zeros(SYMBOLS, dtype=np.int32)
+    plan.straighten(SYMBOLS, CATALOGUE_BARS, 1)
+    (taken,) = await interleaved(side(lambda: plan.last(fields, first, 1)))
+    shape = f"{len(load())} indicators, newest values of {SYMBOLS} x {CATALOGUE_BARS} bars"
+    print(f"kernels: {shape}: {taken * 1e3:.0f} ms", file=sys.stderr)
+
+
 async def _live(plan: Plan) -> list[Goal]:
     """Nanoseconds a Symbol: ticks in batches of Symbols from anywhere, and the bar of all that closes."""
     fields = market(300)
     live = Live.start(plan, fields, np.zeros(SYMBOLS, dtype=np.int32))
+    live.straighten()
     everyone = np.arange(SYMBOLS)
     batches = np.random.default_rng(1).permutation(SYMBOLS)[: SYMBOLS // BATCH * BATCH].reshape(-1, BATCH)
     ticks = [(lanes, {name: values[-1, lanes] for name, values in fields.items()}) for lanes in batches]
@@ -217,7 +230,7 @@ def _fallen() -> Goal:
     random = np.random.default_rng(8)
     close = np.concatenate([1e7 + random.normal(0, 1e5, 60), 1 + 0.01 * random.random(60)])
     indicator = load()["stdev"]
-    plan = Plan([named(indicator.terms("tv", indicator.bind({"period": 20}))["stdev"], {SOURCE: CLOSE})])
+    plan = Plan([with_names(indicator.terms("tv", indicator.bind({"period": 20}))["stdev"], {SOURCE: CLOSE})])
     found = plan.series({"close": close})[0, 90:]
     exact = np.array([np.std(close[bar - 19 : bar + 1].astype(np.longdouble)) for bar in range(90, 120)], dtype=float)
     return Goal("K9", float(np.max(np.abs(found / exact - 1))), 1e-9, 1e-12, "lower", "relative")

@@ -203,8 +203,9 @@ def test_every_module_can_be_imported_alone() -> None:
 
 
 def test_kernels_are_compiled_one_way() -> None:
-    """By `kernel` of `ralph.kernels.jit` alone, which lets other threads run; `fastmath` is asked for nowhere, so that
-    NaN tests stay and one Symbol alone is what it is among many."""
+    """By `kernel` of `ralph.kernels.jit`, which lets other threads run, and for kernels to call by `by_address`, which
+    knows of no interpreter; `fastmath` is asked for nowhere, so that NaN tests stay and one Symbol alone is what it is
+    among many. What is written in LLVM's language carries no flag that would let it be anything but IEEE."""
     compilers = {"njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc"}
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -218,8 +219,13 @@ def test_kernels_are_compiled_one_way() -> None:
         for node in ast.walk(ast.parse((ROOT / "ralph" / "kernels" / "jit.py").read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in compilers
     ]
-    assert len(made) == 1
-    assert "nogil=True" in {ast.unparse(keyword) for keyword in made[0].keywords}
+    ways = {ast.unparse(node.func): {ast.unparse(keyword) for keyword in node.keywords} for node in made}
+    assert len(made) == len(ways) == 2
+    assert "nogil=True" in ways["numba.njit"]
+    assert all("error_model='numpy'" in keywords for keywords in ways.values())
+    flags = re.compile(r"\b(fadd|fsub|fmul|fdiv|fcmp|call)\s+(fast|nnan|ninf|nsz|arcp|contract|afn|reassoc)\b")
+    for path in (ROOT / "ralph" / "kernels" / "straight").glob("*.py"):
+        assert not flags.search(path.read_text()), relative(path)
 
 
 @pytest.mark.parametrize("name", indicators.load())

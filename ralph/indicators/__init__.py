@@ -3,11 +3,14 @@
 indicator   what an indicator is
 sources     the series an indicator can be computed from by name
 call        any indicator over plain arrays, missing bars taken out
+together    several at once, what they share computed once
+straight    programs that are used again, as machine code
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -16,8 +19,9 @@ from ralph import catalog
 from ralph.indicators.call import compute, find
 from ralph.indicators.indicator import FloatArray, Indicator, Mode
 from ralph.indicators.plan import Plan
+from ralph.indicators.together import Request, Together, planned
 
-__all__ = ["load", "series", "warm_up"]
+__all__ = ["Request", "Together", "load", "plan", "series", "warm_up"]
 
 
 @cache
@@ -52,11 +56,19 @@ def series(
     return compute(find(id, load()), bars, mode, params)
 
 
+def plan(requests: Iterable[Request]) -> Together:
+    """Several indicators planned together, so that what they share is computed once, in one pass over a Panel.
+
+    NotFound: no such indicator. BadParameter: an unknown parameter, one out of its range, an unknown source or mode.
+    """
+    return planned((find(one.indicator, load()), one) for one in requests)
+
+
 def warm_up() -> None:
     """Compile the machine, or load it from the cache, and run every indicator once: for a thread, before a scan."""
     bars = np.linspace(1.0, 2.0, 4)
     panel = np.ascontiguousarray(np.tile(bars[:, None], 2))
     first = np.zeros(2, dtype=np.int32)
     terms = [term for each in load().values() for term in each.terms("tv", each.bind({})).values()]
-    plan = Plan(terms)
-    plan.last(dict.fromkeys(plan.inputs, panel), first, 1)
+    every = Plan(terms)
+    every.last(dict.fromkeys(every.inputs, panel), first, 1)

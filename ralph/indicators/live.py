@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ralph import kernels
+from ralph.indicators import straight
 from ralph.indicators.plan import Plan
 from ralph.indicators.program import Program, program
 from ralph.indicators.terms import FIELDS
 from ralph.kernels import opcodes as oc
 
+if TYPE_CHECKING:
+    from ralph.kernels.straight import Function
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+IndexArray = NDArray[np.int64]
 LANES = 64  # columns worked on together: what they know and what is made of it fit into the caches
 SCRATCH_AT = 3
+TURNED = 4  # columns that straight code turns into rows at a time
 RING, ROW_KEPT, RING_KEPT = range(3)  # of `kernels.live`, which is not imported before it is used
 
 
@@ -35,6 +42,7 @@ class Live:
         first = _initial_rows(self._program, *self._layout[1:])
         self._rings = np.ascontiguousarray(np.repeat(first[:, None], symbols, axis=1))
         self._ahead = np.zeros((symbols, len(self._moves) + 1))
+        self._places = [FIELDS.index(name) for name in plan.inputs]
         self._take_up()
 
     @classmethod
@@ -60,18 +68,47 @@ class Live:
         """The values [terms, lanes] as if these running bars closed now; nothing is kept."""
         return self._advance(lanes, bars, closed=False)
 
+    def straighten(self) -> None:
+        """Compile what a bar does now, and not when it has been used some time."""
+        straight.compile_bar(self._program, self._layout, self._moves)
+
     def _advance(self, lanes: NDArray[np.int64], bars: Mapping[str, FloatArray], *, closed: bool) -> FloatArray:
-        assert lanes.size == 0 or 0 <= lanes.min() <= lanes.max() < len(self._ahead)
-        rows = {name: np.ascontiguousarray(bars[name], dtype=np.float64).reshape(1, -1) for name in self._plan.inputs}
-        unread = np.empty((1, lanes.size))
-        fields = tuple(rows.get(name, unread) for name in FIELDS)
-        out = np.empty((len(self._plan.terms), lanes.size))
-        code, slots, sizes = self._layout
         which = np.ascontiguousarray(lanes, dtype=np.int64)
-        known, asked = (self._ahead, self._rings), np.append(sizes, int(closed))
+        assert which.size == 0 or which.view(np.uint64).max() < len(self._ahead)
+        bar = straight.bar_of(self._program, self._layout, self._moves, which.size)
+        return self._look_up(which, bars, closed) if bar is None else self._go_straight(bar, which, bars, closed)
+
+    def _go_straight(
+        self, bar: Function, lanes: IndexArray, bars: Mapping[str, FloatArray], closed: bool
+    ) -> FloatArray:
+        """Columns are worked on some at a time: the last stands in for those that are not there."""
+        count = lanes.size
+        there = -(-count // oc.WIDE) * oc.WIDE
+        rows = [np.ascontiguousarray(bars[name], dtype=np.float64) for name in self._plan.inputs]
+        assert all(row.shape == (count,) for row in rows)
+        if there > count:
+            lanes, *rows = (np.pad(one, (0, there - count), "edge") for one in (lanes, *rows))
+        fields = np.zeros(len(FIELDS), dtype=np.int64)
+        fields[self._places] = [_address(row) for row in rows]
+        out = np.empty((len(self._plan.terms), there))
+        memory = (_address(self._ahead), _address(self._rings), self._rings.shape[1])
+        bar.call(_address(lanes), there, *memory, _address(fields), _address(out), closed)
+        return out[:, :count]
+
+    def _look_up(self, which: IndexArray, bars: Mapping[str, FloatArray], closed: bool) -> FloatArray:
+        rows = {name: np.ascontiguousarray(bars[name], dtype=np.float64).reshape(1, -1) for name in self._plan.inputs}
+        unread = np.empty((1, which.size))
+        fields = tuple(rows.get(name, unread) for name in FIELDS)
+        out = np.empty((len(self._plan.terms), which.size))
+        code, slots, sizes = self._layout
+        known, asked = (self._ahead, self._rings), np.append(kernels.machine.addressed(sizes), int(closed))
         run = self._program
         kernels.live.advance(fields, code, slots, run.real, self._moves, run.results, which, known, out, asked)
         return out
+
+
+def _address(array: FloatArray | IndexArray) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 def followed(plan: Plan, inputs: Mapping[str, FloatArray], number: IntArray, tail: int) -> FloatArray:
@@ -95,7 +132,7 @@ def followed(plan: Plan, inputs: Mapping[str, FloatArray], number: IntArray, tai
         _initial_rows(run, slots, sizes),
         _moves(run, code, slots),
         run.results,
-        np.append(sizes, 0),
+        np.append(kernels.machine.addressed(sizes), 0),
         out,
     )
     return out
@@ -131,4 +168,7 @@ def _moves(run: Program, code: NDArray[np.int64], slots: NDArray[np.int64]) -> N
     for slot, back in run.results.tolist():
         if back:
             moves[RING, slot, back] = None
-    return np.array(list(moves), dtype=np.int64).reshape(-1, 3)
+    # A ring's rows stand in their order; the number of all, and one for how many bars there are, is a multiple of four.
+    ordered = sorted(moves, key=lambda move: (move[0] != ROW_KEPT, move[1], move[2]))
+    ordered += [(ROW_KEPT, 0, 0)] * (-(len(ordered) + 1) % TURNED)
+    return np.array(ordered, dtype=np.int64).reshape(-1, 3)

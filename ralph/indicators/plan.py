@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph import kernels
+from ralph.indicators import straight
 from ralph.indicators.lowering import ALL
 from ralph.indicators.program import Layout, Program, program
 from ralph.indicators.reach import bars_seen, parts_of
@@ -55,7 +56,11 @@ class Plan:
             out[:] = np.nan
             return
         run = self._program(out.shape[1] if out.shape[1] < height else ALL)
-        self._scan(run, run.fitted(first.size, height), given, first, out)
+        self._scan(run, straight.layout_of(run, first.size, height), given, first, out)
+
+    def straighten(self, width: int, height: int, tail: int) -> None:
+        """Compile what computes the newest `tail` rows of Panels of this shape now, and not when it is used again."""
+        straight.compile_layout(self._program(tail if tail < height else ALL), width, height)
 
     def run(
         self, program: Program, layout: Layout, given: Sequence[FloatArray], known: tuple[IntArray, FloatArray]
@@ -77,8 +82,9 @@ class Plan:
         unread = given[0] if given else np.empty((out.shape[1], first.size))
         fields = tuple(given[self.inputs.index(name)] if name in self.inputs else unread for name in FIELDS)
         code, slots, sizes = layout
+        asked = kernels.machine.addressed(sizes)
         kernels.machine.scan(
-            fields, first, code, slots, program.real, program.initial, program.results, out, store, sizes
+            fields, first, code, slots, program.real, program.initial, program.results, out, store, asked
         )
 
     def series(self, inputs: Mapping[str, FloatArray]) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,14 @@ class Program:
     results: NDArray[np.int64]
     remembered: int
     scratch: int
+    tail: int
     layouts: dict[tuple[int, int], Layout] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """What makes two programs the same."""
+        arrays = (self.code, self.real, self.initial, self.results)
+        return (*(one.tobytes() for one in arrays), self.bars, self.tail)
 
     def fitted(self, width: int, height: int) -> Layout:
         """The layout for a Panel of this shape."""
@@ -58,7 +66,7 @@ class Program:
         code[code[:, oc.STATE] >= 0, oc.STATE] += end
         end += self.remembered
         scratch = max(oc.SCRATCH_ROWS, stretch, self.scratch)  # the last block may be one column wide
-        sizes = (lanes, stretch, end + scratch + 1, end, self.remembered)
+        sizes = (lanes, stretch, end + scratch + 1, end, self.remembered, 0, 0)
         return code, np.array(slots, dtype=np.int64), np.array(sizes, dtype=np.int64)
 
     def fitting(self, width: int, height: int) -> tuple[int, int]:
@@ -75,7 +83,7 @@ class Program:
 def program(terms: Iterable[Term], tail: int, *, live: bool = False) -> Program:
     """The program for the newest `tail` rows of terms. `live`: for one row at a time, nothing is read from a Panel."""
     wanted = lowered(terms, tail, always=live)
-    return _Writer(wanted, rows_wanted(wanted, tail), live).written()
+    return _Writer(wanted, rows_wanted(wanted, tail), live, tail).written()
 
 
 @dataclass
@@ -92,6 +100,7 @@ class _Writer:
     wanted: list[Term]
     rows: dict[Term, int]
     live: bool
+    tail: int
     places: dict[tuple[Term, int], _Place] = field(default_factory=dict)
     operations: list[Term] = field(default_factory=list)
     bars: list[int] = field(default_factory=list)
@@ -116,7 +125,7 @@ class _Writer:
         initial[0, : len(self.initial)] = self.initial
         initial[1, : len(self.states)] = self.states
         wanted = np.array(lines, dtype=np.int64).reshape(-1, 2)
-        return Program(code, real, tuple(self.bars), initial, wanted, len(self.states), self.scratch)
+        return Program(code, real, tuple(self.bars), initial, wanted, len(self.states), self.scratch, self.tail)
 
     def _operand(self, term: Term) -> tuple[Term, int, int]:
         """The operation that makes a term, which of its results, and how many bars back."""
@@ -141,7 +150,9 @@ class _Writer:
         for term in terms:
             windows = enumerate(term.inputs)
             read |= {self._operand(one)[0] for at, one in windows if at > 0 or not self._from_panel(term)}
-        self.operations = [term for term in terms if term in read and term.op != "constant"]
+        made = [term for term in terms if term in read and term.op != "constant"]
+        # What is wanted at the most rows comes first: straight code ends where the next operation begins.
+        self.operations = sorted(made, key=lambda term: -self._active(term))
         for number, term in enumerate(self.operations):
             for place, one in enumerate(term.inputs):
                 if place > 0 or not self._from_panel(term):
@@ -165,7 +176,7 @@ class _Writer:
 
     def _write(self, line: NDArray[np.int64], term: Term, number: int, free: list[int]) -> None:
         line[oc.OP] = oc.NUMBERS["load" if term.op.startswith("read_") else term.op]
-        line[oc.ACTIVE] = ALL if term.op in REMEMBERS else self.rows[term]
+        line[oc.ACTIVE] = self._active(term)
         line[oc.OUT : oc.PERIOD] = 0
         for (slot, back), (place, one) in zip(oc.OPERANDS, enumerate(self._inputs(term)), strict=False):
             made, part, away = self._operand(one)
@@ -181,6 +192,9 @@ class _Writer:
             kept = self.places[made, which]
             if kept.last_use == number and kept.bars == 1 and made.op != "constant" and kept.slot not in free:
                 free.append(kept.slot)
+
+    def _active(self, term: Term) -> int:
+        return ALL if term.op in REMEMBERS else self.rows[term]
 
     def _inputs(self, term: Term) -> tuple[Term, ...]:
         """In the columns' order: a window's means come second."""

@@ -12,7 +12,7 @@ bases     volatility contractions                    swings   a causal zigzag
 legs      what is told of each contraction           uptrend  the Trend Template's rules of price
 base_rows the rows of their results
 following running bars of weeks and months           places   of values among those before them
-lives     how positions end
+lives     how positions end                     straight  programs as machine code of their own
 jit       how kernels are compiled
 """
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ralph.kernels import lives as lives
     from ralph.kernels import machine as machine
     from ralph.kernels import places as places
+    from ralph.kernels import straight as straight
     from ralph.kernels import uptrend as uptrend
 else:
 

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import make_array
@@ -41,6 +42,7 @@ PANEL_OUT = types.Array(types.float64, 2, "C")
 CUBE_OUT = types.Array(types.float64, 3, "C")
 COUNTS = types.Array(types.int64, 1, "C")
 LANES = types.Array(types.int64, 2, "C")
+NUMBERS_AT, WHOLES_AT = types.CPointer(types.float64), types.CPointer(types.int64)
 Pointer: TypeAlias = FloatArray
 """The address of float64 in memory, indexed as an array is: within compiled code only."""
 Whole: TypeAlias = CountArray
@@ -57,6 +59,15 @@ def kernel(result: Any, *arguments: Any) -> Callable[[Callable[P, R]], Callable[
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         compiled = numba.njit([result(*arguments)], nogil=True, cache=True, error_model="numpy")(function)
         return cast("Callable[P, R]", compiled)
+
+    return decorate
+
+
+def by_address(*arguments: Any) -> Callable[[Callable[P, R]], Any]:
+    """Compile for callers that know the function's `address`: once, not into each of them. It may raise nothing."""
+
+    def decorate(function: Callable[P, R]) -> Any:
+        return numba.cfunc(VOID(*arguments), cache=True, error_model="numpy")(function)
 
     return decorate
 
@@ -92,6 +103,38 @@ def moved(typing: Any, pointer: Any, by: Any) -> Any:
         return builder.gep(arguments[0], [arguments[1]])
 
     return pointer(pointer, types.int64), generate
+
+
+@cast("Callable[..., Any]", intrinsic)
+def number_of(typing: Any, pointer: Any) -> Any:
+    """An address as a number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ptrtoint(arguments[0], context.get_value_type(types.int64))
+
+    return types.int64(pointer), generate
+
+
+@cast("Callable[..., Any]", intrinsic)
+def pointer_to(typing: Any, number: Any) -> Any:
+    """The float64 at an address that is given as a number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return NUMBERS_AT(types.int64), generate
+
+
+@cast("Callable[..., Any]", intrinsic)
+def call_at(typing: Any, address: Any, one: Any, two: Any, three: Any, four: Any, five: Any) -> Any:
+    """Call the machine code at an address with five addresses."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shape = ir.FunctionType(ir.VoidType(), [value.type for value in arguments[1:]])
+        builder.call(builder.inttoptr(arguments[0], shape.as_pointer()), arguments[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, one, two, three, four, five), generate
 
 
 def _cache_bases(configured: str) -> Iterator[Path]:

@@ -21,6 +21,7 @@ from ralph.kernels.jit import (
     FloatArray,
     Pointer,
     Whole,
+    call_at,
     hold,
     kernel,
     leaf,
@@ -28,14 +29,27 @@ from ralph.kernels.jit import (
     start_of,
 )
 from ralph.kernels.jit import LANES as WHOLES
-from ralph.kernels.machine import BANK_ROWS, BLOCK, FIELDS, SCRATCH_AT, Fields, pointers
-from ralph.kernels.opcodes import BASE, COLUMNS, MASK, STATE, WARM
-from ralph.kernels.steps import AT_SIZE, BEGINS, END, HEIGHT, LANES, LEFT, SCRATCH, WIDTH, operate
+from ralph.kernels.machine import BANK_ROWS, BLOCK, FIELDS, OPERATE, SCRATCH_AT, Fields, pointers
+from ralph.kernels.opcodes import (
+    BASE,
+    BEGINS,
+    COLUMNS,
+    END,
+    HEIGHT,
+    LANES,
+    LEFT,
+    MASK,
+    SCRATCH,
+    STATE,
+    WAITING,
+    WARM,
+    WIDTH,
+)
 
 KIND, SLOT, BACK = range(3)
 RING, ROW_KEPT, RING_KEPT = range(3)
 """What `moves` [n, 3] tell to carry: a ring's row so many bars back in; a row in and out; a ring's newest row out."""
-CLOSED = 5
+CLOSED = 7
 """Of `sizes`, behind those of the machine: whether the bars have closed."""
 STORE = types.UniTuple(PANEL_OUT, 2)
 Store = tuple[FloatArray, FloatArray]
@@ -143,8 +157,9 @@ def advance(
     ahead, rings = store
     block, operations, count = sizes[BLOCK], code.shape[0], moves.shape[0]
     memory = np.empty(sizes[BANK_ROWS] * block)
-    where, at, waiting = np.zeros(4, np.int64), np.zeros(AT_SIZE, np.int64), np.zeros(operations + 1, np.int64)
-    bank, panels, carried, known = start_of(memory), pointers(fields), start_of(moves), start_of(ahead)
+    at = np.zeros(WAITING + operations + 1, np.int64)
+    pointers(fields, at)
+    bank, carried, known, place = start_of(memory), start_of(moves), start_of(ahead), start_of(at)
     lines, places, numbers = start_of(code), start_of(slots), start_of(real)
     at[END], at[HEIGHT], at[WIDTH] = 1, 1, lanes.size
     at[BEGINS], at[SCRATCH] = sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
@@ -159,21 +174,12 @@ def advance(
                 waits = 0
                 for i in range(size):
                     waits += 0 if means[i] == means[i] else 1
-                waiting[code[k, WARM]] = waits
-            operate(
-                moved(lines, k * COLUMNS),
-                places,
-                moved(numbers, 3 * k),
-                bank,
-                panels,
-                start_of(waiting),
-                start_of(at),
-                start_of(where),
-            )
+                at[WAITING + code[k, WARM]] = waits
+            call_at(sizes[OPERATE], moved(lines, k * COLUMNS), places, moved(numbers, 3 * k), bank, place)
         for line in range(results.shape[0]):
             slot = results[line, 0]
             row = slots[slot, BASE] + (-results[line, 1] & slots[slot, MASK])
             rows.copy(moved(bank, row * size), moved(start_of(out), line * lanes.size + left), size)
         if sizes[CLOSED] == 1:
             keep(carried, count, places, bank, which, size, known, start_of(rings), rings.shape[1])
-    hold(memory, where, waiting)
+    hold(memory, at, ahead)

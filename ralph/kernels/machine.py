@@ -23,33 +23,42 @@ from ralph.kernels.jit import (
     IntArray,
     Pointer,
     Whole,
+    call_at,
     hold,
     kernel,
     leaf,
     moved,
+    number_of,
     start_of,
 )
 from ralph.kernels.jit import LANES as WHOLES
-from ralph.kernels.opcodes import BASE, MASK
-from ralph.kernels.steps import (
-    AT_SIZE,
+from ralph.kernels.opcodes import (
+    BASE,
     BEGINS,
     END,
     HEIGHT,
     LANES,
     LEFT,
+    MASK,
     NOT_BEGUN,
+    PANELS,
     ROW,
     SCRATCH,
+    TAIL,
+    WAITING,
+    WIDE,
     WIDTH,
     YOUNGEST,
-    Panels,
-    operate,
 )
+from ralph.kernels.steps import operate
 
-BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED = range(5)
+BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED, OPERATE, PHASES = range(7)
 """Of `sizes`: columns and rows worked on together, rows of memory, the first of them that
-are scratch, and how many operations remember in."""
+are scratch, how many operations remember in, where `operate` stands, and how many phases have straight code; behind it
+PHASE numbers each."""
+FROM, TO, LOWEST, ROWS_AT_ONCE, ADDRESS, PHASE = range(6)
+"""Rows before the last at which a phase begins and ends, the first row from which on it may be, how many rows its code
+works on together, and where that stands. See `kernels.straight`."""
 FIELDS = types.UniTuple(PANEL, 8)
 Fields = tuple[FloatArray, ...]
 
@@ -92,18 +101,41 @@ def wake(begins: Pointer, lanes: int, at: Whole, waiting: Whole, filters: int) -
     at[NOT_BEGUN] = later
 
 
+def addressed(sizes: CountArray) -> CountArray:
+    """The same, told where `operate` stands in this process."""
+    sizes[OPERATE] = operate.address
+    return sizes
+
+
 @leaf
-def pointers(fields: Fields) -> Panels:
-    return (
-        start_of(fields[0]),
-        start_of(fields[1]),
-        start_of(fields[2]),
-        start_of(fields[3]),
-        start_of(fields[4]),
-        start_of(fields[5]),
-        start_of(fields[6]),
-        start_of(fields[7]),
-    )
+def pointers(fields: Fields, at: CountArray) -> None:
+    """Where the fields begin."""
+    at[PANELS] = number_of(start_of(fields[0]))
+    at[PANELS + 1] = number_of(start_of(fields[1]))
+    at[PANELS + 2] = number_of(start_of(fields[2]))
+    at[PANELS + 3] = number_of(start_of(fields[3]))
+    at[PANELS + 4] = number_of(start_of(fields[4]))
+    at[PANELS + 5] = number_of(start_of(fields[5]))
+    at[PANELS + 6] = number_of(start_of(fields[6]))
+    at[PANELS + 7] = number_of(start_of(fields[7]))
+
+
+@leaf
+def straight(sizes: Whole, at: Whole) -> int:
+    """Which phase the row is in that has straight code, its rows until its end; else -1 and the rows before one."""
+    height, row = at[HEIGHT], at[ROW]
+    at[END] = min((row // sizes[STRETCH] + 1) * sizes[STRETCH], height)
+    if at[LANES] % WIDE == 0:
+        for number in range(sizes[PHASES]):
+            phase = moved(sizes, PHASES + 1 + number * PHASE)
+            begin, end = max(height - phase[FROM], phase[LOWEST]), height - phase[TO]
+            count = (end - row) // phase[ROWS_AT_ONCE]
+            if begin <= row and count > 0:
+                at[END] = row + count * phase[ROWS_AT_ONCE]
+                return number
+            if row < begin:
+                at[END] = min(at[END], begin)
+    return -1
 
 
 @kernel(VOID, FIELDS, ROWS, WHOLES, WHOLES, PANEL, PANEL, WHOLES, CUBE_OUT, PANEL_OUT, COUNTS)
@@ -127,30 +159,41 @@ def scan(
     operations, columns = code.shape[0], code.shape[1]
     block = min(sizes[BLOCK], width)
     memory = np.empty(sizes[BANK_ROWS] * block)
-    where, at, waiting = np.zeros(4, np.int64), np.zeros(AT_SIZE, np.int64), np.zeros(operations + 1, np.int64)
+    at, ready = np.zeros(WAITING + operations + 1, np.int64), np.zeros(block // WIDE + 1, np.int64)
     if tail > height:
         out[:, : tail - height] = np.nan
-    bank, panels = start_of(memory), pointers(fields)
-    lines, rings, numbers, place = start_of(code), start_of(slots), start_of(real), start_of(at)
-    values, states, filters, spots = start_of(initial[0]), start_of(initial[1]), start_of(waiting), start_of(where)
-    at[HEIGHT], at[WIDTH] = height, width
+    pointers(fields, at)
+    bank, lines, rings, numbers, place = start_of(memory), start_of(code), start_of(slots), start_of(real), start_of(at)
+    values, states, filters = start_of(initial[0]), start_of(initial[1]), moved(place, WAITING)
+    at[HEIGHT], at[WIDTH], at[TAIL] = height, width, tail
     at[BEGINS], at[SCRATCH] = sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
-    for left in range(0, width, block):
+    left = 0
+    while left < width:
         lanes = min(block, width - left)
+        if lanes > WIDE and sizes[PHASES] > 0:
+            lanes -= lanes % WIDE
         at[LEFT], at[LANES], at[YOUNGEST], at[NOT_BEGUN] = left, lanes, 0, -1
+        ready[:] = 0
         begins = moved(bank, at[BEGINS] * lanes)
         for i in range(lanes):
             begins[i] = first[left + i]
             at[YOUNGEST] = max(at[YOUNGEST], first[left + i])
         prepare(rings, values, slots.shape[0], states, sizes[REMEMBERED], bank, lanes)
-        for row in range(0, height, sizes[STRETCH]):
-            at[ROW], at[END] = row, min(row + sizes[STRETCH], height)
+        at[END] = 0
+        while at[END] < height:
+            at[ROW] = at[END]
+            phase = straight(start_of(sizes), place)
+            if phase >= 0:
+                address = sizes[PHASES + 1 + phase * PHASE + ADDRESS]
+                call_at(address, bank, moved(place, PANELS), place, start_of(out), start_of(ready))
+                continue
             if at[NOT_BEGUN] != 0:
                 wake(begins, lanes, place, filters, operations)
             for k in range(operations):
-                operate(moved(lines, k * columns), rings, moved(numbers, 3 * k), bank, panels, filters, place, spots)
+                call_at(sizes[OPERATE], moved(lines, k * columns), rings, moved(numbers, 3 * k), bank, place)
             if at[END] > height - tail:
                 publish(rings, start_of(results), results.shape[0], bank, start_of(out), tail, place)
         for row in range(store.shape[0]):
             rows.copy(moved(bank, row * lanes), moved(start_of(store), row * width + left), lanes)
-    hold(memory, where, waiting)
+        left += lanes
+    hold(memory, ready, at)

@@ -49,4 +49,13 @@ STATES = {
 }
 """What each operation that remembers knows of a column, and what it knows at first."""
 
+WIDE = 8  # columns that straight code works on together: their numbers fill a cache line
 SCRATCH_ROWS = 16  # for sums in pairs, of up to 2 ** 16 bars
+
+ROW, END, LEFT, LANES, HEIGHT, WIDTH, YOUNGEST, BEGINS, SCRATCH, NOT_BEGUN, TAIL = range(11)
+"""Where the machine is: the stretch's first row and the one after its last; the block's first column and how many; the
+Panel's shape; the row from which on all columns have begun; the rows of memory that hold where they begin, and scratch;
+how many have not; how many rows are wanted."""
+WHERE, PANELS, WAITING = 11, 15, 23
+"""And behind these: four rows that a window reads, the addresses of the eight fields, and for how many columns each
+filter has no seed yet."""

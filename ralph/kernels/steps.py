@@ -1,6 +1,6 @@
 """One operation of a program over a stretch of rows of a block of columns.
 
-`line` is the operation's row of the program, `at` says where: see the names below. What it works on stands in `bank`:
+`line` is the operation's row of the program, `at` says where: see `opcodes`. What it works on stands in `bank`:
 each slot's rows, what operations remember, and rows of scratch.
 """
 
@@ -9,32 +9,45 @@ from __future__ import annotations
 import math
 
 from ralph.kernels import memory, rows, turning, windows
-from ralph.kernels.jit import Pointer, Whole, leaf, moved
+from ralph.kernels.jit import NUMBERS_AT, WHOLES_AT, Pointer, Whole, by_address, leaf, moved, pointer_to
 from ralph.kernels.opcodes import (
     ACTIVE,
     BASE,
+    BEGINS,
     BUSIEST_PRICE,
     DECAYING_SUM,
+    END,
     EXTRA,
     FIELD,
     FILL,
+    HEIGHT,
     HIGHEST,
+    LANES,
+    LEFT,
     LOAD,
     MASK,
     MEAN,
+    NOT_BEGUN,
     OP,
     OTHERWISE,
     OUT,
     OUT2,
+    PANELS,
     PARABOLIC,
     PERIOD,
     RATCHET,
+    ROW,
+    SCRATCH,
     SHARE_BELOW,
     SINCE_LOWEST,
     SMOOTH,
     STATE,
     TOTAL,
+    WAITING,
     WARM,
+    WHERE,
+    WIDTH,
+    YOUNGEST,
     A,
     B,
     C,
@@ -42,12 +55,7 @@ from ralph.kernels.opcodes import (
 )
 from ralph.kernels.windows import View, room, row_of
 
-ROW, END, LEFT, LANES, HEIGHT, WIDTH, YOUNGEST, BEGINS, SCRATCH, NOT_BEGUN, AT_SIZE = range(11)
-"""The stretch's first row and the one after its last; the block's first column and how many; the Panel's shape; the row
-from which on all columns have begun; the rows of memory that hold where they begin, and scratch; how many have not."""
 WITHOUT_END = (1 << 40) - 1
-
-Panels = tuple[Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer, Pointer]
 
 
 @leaf
@@ -57,9 +65,9 @@ def kept(slots: Whole, slot: int, bank: Pointer, at: Whole) -> View:
 
 
 @leaf
-def on_panel(panels: Panels, which: int, at: Whole) -> View:
+def on_panel(which: int, at: Whole) -> View:
     """The block's columns of a field."""
-    return moved(panels[which], at[LEFT]), at[WIDTH], WITHOUT_END
+    return moved(pointer_to(at[PANELS + which]), at[LEFT]), at[WIDTH], WITHOUT_END
 
 
 @leaf
@@ -70,8 +78,8 @@ def hide(z: Pointer, bank: Pointer, at: Whole, n: int, row: int) -> None:
 
 
 @leaf
-def load(line: Whole, slots: Whole, bank: Pointer, panels: Panels, at: Whole, start: int) -> None:
-    x, z = on_panel(panels, line[FIELD], at), kept(slots, line[OUT], bank, at)
+def load(line: Whole, slots: Whole, bank: Pointer, at: Whole, start: int) -> None:
+    x, z = on_panel(line[FIELD], at), kept(slots, line[OUT], bank, at)
     for row in range(start, at[END]):
         rows.copy(row_of(x, row), row_of(z, row), at[LANES])
     hide(row_of(z, start), bank, at, at[END] - start, start)
@@ -111,8 +119,9 @@ def follow(line: Whole, slots: Whole, real: Pointer, bank: Pointer, at: Whole) -
 
 
 @leaf
-def remember(line: Whole, slots: Whole, real: Pointer, bank: Pointer, waiting: Whole, at: Whole) -> None:
-    """An operation with a memory. `waiting`: for how many columns each filter has no seed yet."""
+def remember(line: Whole, slots: Whole, real: Pointer, bank: Pointer, at: Whole) -> None:
+    """An operation with a memory."""
+    waiting = moved(at, WAITING)
     op, lanes, period, extra, keep = line[OP], at[LANES], line[PERIOD], line[EXTRA], real[0]
     x, y, z = kept(slots, line[A], bank, at), kept(slots, line[B], bank, at), kept(slots, line[OUT], bank, at)
     state = moved(bank, line[STATE] * lanes)
@@ -136,12 +145,10 @@ def remember(line: Whole, slots: Whole, real: Pointer, bank: Pointer, waiting: W
 
 
 @leaf
-def over_window(
-    line: Whole, slots: Whole, bank: Pointer, at: Whole, source: View, start: int, z: Pointer, where: Whole
-) -> None:
+def over_window(line: Whole, slots: Whole, bank: Pointer, at: Whole, source: View, start: int, z: Pointer) -> None:
     """The operation's own, at rows of which all bars are there."""
     op, period, lanes, n = line[OP], line[PERIOD], at[LANES], at[END] - start
-    scratch = moved(bank, at[SCRATCH] * lanes)
+    scratch, where = moved(bank, at[SCRATCH] * lanes), moved(at, WHERE)
     y, w, v = (kept(slots, line[B], bank, at), kept(slots, line[C], bank, at), kept(slots, line[D], bank, at))
     where[0], where[1] = start - line[A + 1], start - line[B + 1]
     where[2], where[3] = start - line[C + 1], start - line[D + 1]
@@ -158,38 +165,36 @@ def over_window(
 
 
 @leaf
-def look_back(line: Whole, slots: Whole, bank: Pointer, panels: Panels, at: Whole, start: int, where: Whole) -> None:
+def look_back(line: Whole, slots: Whole, bank: Pointer, at: Whole, start: int) -> None:
     """A window; NaN where the Panel, or a column of it, does not reach back so far."""
     out, lanes = kept(slots, line[OUT], bank, at), at[LANES]
     if line[FIELD] < 0:
         source = kept(slots, line[A], bank, at)
-        over_window(line, slots, bank, at, source, start, row_of(out, start), where)
+        over_window(line, slots, bank, at, source, start, row_of(out, start))
         return
     oldest = line[A + 1] + line[EXTRA]
     there = min(max(start, oldest), at[END])
     rows.fill(math.nan, row_of(out, start), (there - start) * lanes)
     if there < at[END]:
         z = row_of(out, there)
-        over_window(line, slots, bank, at, on_panel(panels, line[FIELD], at), there, z, where)
+        over_window(line, slots, bank, at, on_panel(line[FIELD], at), there, z)
         hide(z, bank, at, at[END] - there, there - oldest)
 
 
-@leaf
-def operate(
-    line: Whole, slots: Whole, real: Pointer, bank: Pointer, panels: Panels, waiting: Whole, at: Whole, where: Whole
-) -> None:
+@by_address(WHOLES_AT, WHOLES_AT, NUMBERS_AT, NUMBERS_AT, WHOLES_AT)
+def operate(line: Whole, slots: Whole, real: Pointer, bank: Pointer, at: Whole) -> None:
     """One operation over the rows of the stretch at which its results are wanted."""
     op = line[OP]
     start = max(at[ROW], at[HEIGHT] - line[ACTIVE])
     if start >= at[END]:
         return
     if op == LOAD:
-        load(line, slots, bank, panels, at, start)
+        load(line, slots, bank, at, start)
     elif op <= OTHERWISE:
         calculate(line, slots, real, bank, at, start)
     elif op < PARABOLIC:
-        remember(line, slots, real, bank, waiting, at)
+        remember(line, slots, real, bank, at)
     elif op <= RATCHET:
         follow(line, slots, real, bank, at)
     else:
-        look_back(line, slots, bank, panels, at, start, where)
+        look_back(line, slots, bank, at, start)

@@ -1,0 +1,160 @@
+"""Programs that are used again as straight machine code: the same values, without looking operations up.
+
+Compiling one takes about a second of a thread beside, and nobody waits for it: until it is there, the machine runs the
+program as it does one that is used once. What is compiled is kept in memory by what the program is, the newest
+KEPT_MAX.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import pairwise
+from queue import Full, Queue
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ralph import kernels
+from ralph.indicators.program import Layout, Program
+from ralph.kernels import opcodes as oc
+
+if TYPE_CHECKING:  # LLVM is imported by who compiles
+    from ralph.kernels.straight import Function, Listing
+
+KEPT_MAX = 64
+WAITING_MAX = 16  # programs to be compiled; further ones are asked for again when they are used again
+USES_MIN = 3  # before a program is compiled,
+WORTH = 2_000_000  # and on so many bars of columns together, an operation each
+OPERATIONS_MAX = 300  # what is longer takes too long to compile
+ROWS_MIN = 16  # of a phase worth compiling
+ROWS_AT_ONCE = 4
+STRETCH, SCRATCH_AT = 1, 3  # of a layout's sizes
+Key = tuple[object, ...]
+T = TypeVar("T")
+
+
+class Straight(NamedTuple):
+    """A layout whose sizes tell where the machine code of its phases stands, and the functions that must live."""
+
+    layout: Layout
+    functions: tuple[Function, ...]
+
+
+def straightened(run: Program, layout: Layout) -> Straight:
+    """Machine code for every phase of a program that has some."""
+    straight = kernels.straight
+    code, slots, sizes = layout
+    listing = _listing(run, layout)
+    rows = min(ROWS_AT_ONCE, listing.stretch)
+    phases: list[tuple[int, ...]] = []
+    functions = []
+    bounds = sorted({run.tail, *code[:, oc.ACTIVE].tolist(), 0}, reverse=True)
+    for begin, end in pairwise(bounds):
+        active = np.flatnonzero(code[:, oc.ACTIVE] >= begin).tolist()
+        if begin - end < ROWS_MIN or not active or not straight.is_writable(listing, active):
+            continue
+        function = straight.phase_function(listing, active, rows, publishes=begin <= run.tail)
+        functions.append(function)
+        phases.append((begin, end, straight.lowest_row(listing, active), rows, function.address))
+    told = np.array([len(phases), *(number for one in phases for number in one)], dtype=np.int64)
+    return Straight((code, slots, np.concatenate([sizes[:-1], told])), tuple(functions))
+
+
+def straight_bar(run: Program, layout: Layout, moves: NDArray[np.int64]) -> Function | None:
+    """Machine code for one more bar of a program that runs live; None where an operation has none."""
+    listing = _listing(run, layout)
+    if not kernels.straight.is_writable(listing, list(range(len(run.code)))):
+        return None
+    return kernels.straight.bar_function(listing, moves)
+
+
+def _listing(run: Program, layout: Layout) -> Listing:
+    code, slots, sizes = layout
+    return kernels.straight.Listing(
+        code, slots, run.real, run.initial[0], run.results, int(sizes[SCRATCH_AT]), int(sizes[STRETCH])
+    )
+
+
+class _Compiler(Generic[T]):
+    """Compiles what is used again, one after another, in a thread of its own from the first on."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Key, T | None] = OrderedDict()  # None: asked for, or has no machine code
+        self._uses: OrderedDict[Key, tuple[int, int]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._waiting: Queue[tuple[Key, Callable[[], T | None]]] = Queue(WAITING_MAX)
+        self._thread: threading.Thread | None = None
+
+    def find(self, key: Key, work: int, make: Callable[[], T | None]) -> T | None:
+        """What is there; what has been used often enough, for enough work, is asked for."""
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+            uses, done = self._uses.pop(key, (0, 0))
+            self._uses[key] = (uses + 1, done + work)
+            if len(self._uses) > KEPT_MAX:
+                self._uses.popitem(last=False)
+            if uses + 1 >= USES_MIN and done + work >= WORTH:
+                self._ask(key, make)
+        return None
+
+    def _ask(self, key: Key, make: Callable[[], T | None]) -> None:
+        try:
+            self._waiting.put_nowait((key, make))
+        except Full:
+            return
+        self._keep(key, None)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="straight", daemon=True)
+            self._thread.start()
+
+    def _keep(self, key: Key, made: T | None) -> None:
+        self._known[key] = made
+        self._known.move_to_end(key)
+        if len(self._known) > KEPT_MAX:
+            self._known.popitem(last=False)
+
+    def make(self, key: Key, make: Callable[[], T | None]) -> None:
+        """Compile it now."""
+        made = make()
+        with self._lock:
+            self._keep(key, made)
+
+    def _work(self) -> None:
+        while True:
+            self.make(*self._waiting.get())
+
+
+_PHASES: _Compiler[Straight] = _Compiler()
+_BARS: _Compiler[Function] = _Compiler()
+
+
+def layout_of(run: Program, width: int, height: int) -> Layout:
+    """The layout for a Panel of this shape, with machine code where there is some."""
+    if len(run.code) > OPERATIONS_MAX or width < oc.WIDE:
+        return run.fitted(width, height)
+    fits = run.fitting(width, height)
+    found = _PHASES.find((*run.key, fits), width * height, lambda: straightened(run, run.layout(*fits)))
+    return run.fitted(width, height) if found is None else found.layout
+
+
+def compile_layout(run: Program, width: int, height: int) -> None:
+    """Compile a program for Panels of this shape before it is used."""
+    fits = run.fitting(width, height)
+    _PHASES.make((*run.key, fits), lambda: straightened(run, run.layout(*fits)))
+
+
+def bar_of(run: Program, layout: Layout, moves: NDArray[np.int64], work: int) -> Function | None:
+    """Machine code for one more bar, where there is some."""
+    if len(run.code) > OPERATIONS_MAX:
+        return None
+    return _BARS.find(run.key, work, lambda: straight_bar(run, layout, moves))
+
+
+def compile_bar(run: Program, layout: Layout, moves: NDArray[np.int64]) -> None:
+    """Compile one more bar before it is asked for."""
+    _BARS.make(run.key, lambda: straight_bar(run, layout, moves))

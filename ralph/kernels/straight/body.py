@@ -1,0 +1,150 @@
+"""A program's operations, one after another, on WIDE columns: the same for rows of a Panel and for one more bar."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ralph.kernels import opcodes as oc
+from ralph.kernels.straight.bar import one_bar, remembered, seeded
+from ralph.kernels.straight.lines import Lines, splat
+from ralph.kernels.straight.windows import Row, Window, can_write, window
+
+FILTERS = ("smooth", "decaying_sum")
+
+
+class Listing(NamedTuple):
+    """A program as it is laid out: see `opcodes`; `initial` is what slots hold at first, `begins` the row of memory in
+    which columns' first rows stand, `stretch` how many rows the machine works on together."""
+
+    code: NDArray[np.int64]
+    slots: NDArray[np.int64]
+    real: NDArray[np.float64]
+    initial: NDArray[np.float64]
+    results: NDArray[np.int64]
+    begins: int
+    stretch: int
+
+
+def is_writable(listing: Listing, active: list[int]) -> bool:
+    """Whether these operations have straight code."""
+    for k in active:
+        line = listing.code[k].tolist()
+        name = oc.NAMES[line[oc.OP]]
+        if name in oc.WINDOWS and not can_write(name, line[oc.PERIOD]):
+            return False
+    return True
+
+
+class Body:
+    """Writes some operations. Who knows where the numbers stand fills in what is left open.
+
+    careful: filters may wait for their seeds
+    """
+
+    def __init__(self, lines: Lines, listing: Listing, active: list[int], *, careful: bool) -> None:
+        self.lines, self.listing, self.active, self.careful = lines, listing, active, careful
+        self.made_in = set(listing.code[active][:, [oc.OUT, oc.OUT2]].ravel().tolist()) - {0}
+        self.values: dict[tuple[int, int], str] = {}  # by slot, and the row's number
+        self.states: dict[int, str] = {}
+
+    # Where numbers stand
+
+    def kept(self, slot: int, by: str | int) -> str:
+        """The address of a slot's row, so many rows on."""
+        raise NotImplementedError
+
+    def memory(self, row: str | int) -> str:
+        """The address of what operations remember in a row."""
+        raise NotImplementedError
+
+    def field(self, field: int, on: int) -> str:
+        """A field's columns at a row."""
+        raise NotImplementedError
+
+    def shown(self, value: str, on: int, oldest: int) -> str:
+        """NaN where a column begins after the oldest bar that a value is made of."""
+        raise NotImplementedError
+
+    def source(self, line: list[int], operand: tuple[int, int], on: int) -> Row:
+        """Where a window's rows stand."""
+        raise NotImplementedError
+
+    # What is done
+
+    def read(self, pointer: str) -> str:
+        """What stands there; more may be hoped of it."""
+        value = self.lines.load(pointer)
+        if self.lines.hopes is not None:
+            self.lines.hopes.may_be_hoped(value)
+        return value
+
+    def value(self, slot: int, back: int, on: int) -> str:
+        """A slot's value, so many bars back of a row."""
+        if slot not in self.made_in:
+            return splat(float(self.listing.initial[slot]))
+        if (slot, on - back) not in self.values:
+            self.values[slot, on - back] = self.read(self.kept(slot, on - back))
+        return self.values[slot, on - back]
+
+    def state(self, row: int) -> str:
+        """What an operation remembers."""
+        if row not in self.states:
+            self.states[row] = self.read(self.memory(row))
+        return self.states[row]
+
+    def keep(self) -> None:
+        """What operations remember after the last row."""
+        for row, value in self.states.items():
+            self.lines.store(value, self.memory(row))
+
+    def operate(self, k: int, on: int) -> None:
+        """One operation at a row."""
+        line, real = self.listing.code[k].tolist(), self.listing.real[k].tolist()
+        name = oc.NAMES[line[oc.OP]]
+        if name == "load":
+            made = [self.shown(self.field(line[oc.FIELD], on), on, 0)]
+        elif name in oc.WINDOWS:
+            made = [self._window(name, line, on)]
+        else:
+            x = [self.value(line[slot], line[back], on) for slot, back in oc.OPERANDS[:3]]
+            if name in oc.MEMORY:
+                made = self._remember(name, line, real, x)
+            else:
+                result = one_bar(self.lines, name, x, line[oc.PERIOD], real[0])
+                made = [self.shown(result, on, 0) if name in oc.MASKED else result]
+        for column, value in zip((oc.OUT, oc.OUT2), made, strict=False):
+            self._leave(line[column], value, on)
+
+    def _leave(self, slot: int, value: str, on: int) -> None:
+        """A result goes into memory where later rows read it."""
+        if slot == 0:
+            return
+        self.values[slot, on] = value
+        if self.listing.slots[slot, oc.MASK] >= self.listing.stretch:
+            self.lines.store(value, self.kept(slot, on))
+
+    def _remember(self, name: str, line: list[int], real: list[float], x: list[str]) -> list[str]:
+        waits = self.careful and name in FILTERS
+        count = 1 if name in FILTERS and not waits else len(oc.STATES[name])
+        rows = range(line[oc.STATE], line[oc.STATE] + count)
+        state = [self.state(row) for row in rows]
+        if waits:
+            result, after = seeded(self.lines, name, x[0], state, (line[oc.PERIOD], line[oc.EXTRA]), real[0])
+            made = [result]
+        else:
+            made, after = remembered(self.lines, name, x, state, line[oc.EXTRA], real)
+        self.states.update(zip(rows, after, strict=True))
+        return made
+
+    def _window(self, name: str, line: list[int], on: int) -> str:
+        lines = self.lines
+        rows = self.source(line, (oc.A, oc.A_BACK), on)
+        other = self.source(line, (oc.C, oc.C_BACK), on)
+        mean, other_mean = self.value(line[oc.B], line[oc.B_BACK], on), self.value(line[oc.D], line[oc.D_BACK], on)
+        hopes, lines.hopes = lines.hopes, None  # what is read in a loop is not hoped about
+        result = window(lines, Window(name, line[oc.PERIOD], rows, other, mean, other_mean))
+        lines.hopes = hopes
+        return self.shown(result, on, line[oc.A_BACK] + line[oc.EXTRA]) if line[oc.FIELD] >= 0 else result

@@ -1,0 +1,213 @@
+"""LLVM's language, line by line: arithmetic on WIDE columns side by side, exactly as the machine's own kernels do it.
+
+Nothing here may be contracted or reordered: no line carries a fast-math flag, as no kernel does.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+
+from ralph.kernels.opcodes import WIDE
+
+VECTOR, FLAGS = f"<{WIDE} x double>", f"<{WIDE} x i1>"
+DECLARED = (
+    f"declare {VECTOR} @llvm.fabs.v{WIDE}f64({VECTOR})",
+    f"declare {VECTOR} @llvm.sqrt.v{WIDE}f64({VECTOR})",
+    f"declare {VECTOR} @llvm.log.v{WIDE}f64({VECTOR})",
+    f"declare i1 @llvm.vector.reduce.and.v{WIDE}i1({FLAGS})",
+    "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
+)
+
+
+def splat(value: float) -> str:
+    """A number in every column."""
+    return f"splat (double 0x{struct.pack('>d', value).hex().upper()})"
+
+
+HOPED, BOUND_MAX = 100, 1_000  # powers of two: prices, volumes and their sums are far less; 1,023 would be infinite
+SUMS = 4  # of sizes side by side: one addition need not wait for the one before
+NAN, ZERO, ONE = splat(float("nan")), splat(0.0), splat(1.0)
+
+
+def _sum(one: int, other: int) -> int:
+    return max(one, other) + 1
+
+
+class Hopes:
+    """What is hoped of values, so that missing ones need no care: that their sizes are less than 2 ** HOPED. What is
+    made of such values by a few additions and multiplications is a number too. All that is hoped for is added up; where
+    the sum is as small in the end, every hope was right, and where it is not, the work is done again with care.
+    """
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._bounds: dict[str, int] = {}  # powers of two that sizes are less than
+        self._hopeful: set[str] = set()
+        self._sizes = [ZERO] * SUMS
+
+    def may_be_hoped(self, value: str) -> None:
+        """A value that has been read: nothing is hoped of it until that helps."""
+        self._hopeful.add(value)
+
+    def hope(self, value: str) -> None:
+        """That it is a number, and not a huge one."""
+        if self.bound(value) is None:
+            self._bounds[value] = HOPED
+            size = self._lines.make(f"call {VECTOR} @llvm.fabs.v{WIDE}f64({VECTOR} {value})")
+            shortest = self._sizes.pop(0)
+            self._sizes.append(self._lines.make(f"fadd {VECTOR} {shortest}, {size}"))
+
+    def bound(self, value: str) -> int | None:
+        """The power of two that its size is less than; None where that is not known."""
+        if value.startswith("splat"):
+            number = struct.unpack(">d", bytes.fromhex(value[-17:-1]))[0]
+            return math.frexp(number)[1] if math.isfinite(number) else None
+        if value in self._hopeful:
+            self._hopeful.remove(value)
+            self.hope(value)
+        return self._bounds.get(value)
+
+    def made_of(self, result: str, x: tuple[str, ...], together: Callable[[int, int], int]) -> None:
+        """What is known of a result of these."""
+        bounds = [self.bound(one) for one in x]
+        known = [one for one in bounds if one is not None]
+        if len(known) == len(x) and together(known[0], known[-1]) < BOUND_MAX:
+            self._bounds[result] = together(known[0], known[-1])
+
+    def came_true(self) -> str:
+        """Where all of it did."""
+        sizes = self._sizes[0]
+        for one in self._sizes[1:]:
+            sizes = self._lines.make(f"fadd {VECTOR} {sizes}, {one}")
+        return self._lines.flag("olt", sizes, splat(2.0**HOPED))
+
+
+class Lines:
+    """A function's lines so far; what makes a value answers its name."""
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self._names = 0
+        self.hopes: Hopes | None = None
+
+    def fresh(self, stem: str) -> str:
+        self._names += 1
+        return f"{stem}{self._names}"
+
+    def say(self, line: str) -> None:
+        self.text.append(line)
+
+    def make(self, expression: str) -> str:
+        name = self.fresh("%v")
+        self.text.append(f"  {name} = {expression}")
+        return name
+
+    def label(self, name: str) -> None:
+        self.text.append(f"{name}:")
+
+    # Addresses and whole numbers
+
+    def whole(self, operation: str, left: str | int, right: str | int) -> str:
+        return self.make(f"{operation} i64 {left}, {right}")
+
+    def moved(self, pointer: str, by: str | int) -> str:
+        """The address so many numbers on."""
+        return self.make(f"getelementptr double, ptr {pointer}, i64 {by}")
+
+    def load_whole(self, pointer: str, place: int) -> str:
+        return self.make(f"load i64, ptr {self.make(f'getelementptr i64, ptr {pointer}, i64 {place}')}")
+
+    def load(self, pointer: str) -> str:
+        return self.make(f"load {VECTOR}, ptr {pointer}, align 8")
+
+    def store(self, value: str, pointer: str) -> None:
+        self.say(f"  store {VECTOR} {value}, ptr {pointer}, align 8")
+
+    # Arithmetic
+
+    def add(self, x: str, y: str) -> str:
+        return self._known(self.make(f"fadd {VECTOR} {x}, {y}"), (x, y), _sum)
+
+    def sub(self, x: str, y: str) -> str:
+        return self._known(self.make(f"fsub {VECTOR} {x}, {y}"), (x, y), _sum)
+
+    def mul(self, x: str, y: str) -> str:
+        return self._known(self.make(f"fmul {VECTOR} {x}, {y}"), (x, y), lambda one, other: one + other)
+
+    def div(self, x: str, y: str) -> str:
+        return self.make(f"fdiv {VECTOR} {x}, {y}")
+
+    def called(self, name: str, x: str) -> str:
+        """fabs, sqrt or log."""
+        result = self.make(f"call {VECTOR} @llvm.{name}.v{WIDE}f64({VECTOR} {x})")
+        return self._known(result, (x,), max) if name == "fabs" else result
+
+    def _known(self, result: str, x: tuple[str, ...], together: Callable[[int, int], int]) -> str:
+        if self.hopes is not None:
+            self.hopes.made_of(result, x, together)
+        return result
+
+    # Flags
+
+    def flag(self, comparison: str, x: str, y: str) -> str:
+        return self.make(f"fcmp {comparison} {VECTOR} {x}, {y}")
+
+    def there(self, x: str) -> str:
+        """Where it is a number."""
+        return self.flag("ord", x, ZERO)
+
+    def every(self, *flags: str) -> str:
+        result = flags[0]
+        for one in flags[1:]:
+            result = self.make(f"and {FLAGS} {result}, {one}")
+        return result
+
+    def either(self, one: str, other: str) -> str:
+        return self.make(f"or {FLAGS} {one}, {other}")
+
+    def opposite(self, flag: str) -> str:
+        return self.make(f"xor {FLAGS} {flag}, splat (i1 true)")
+
+    def pick(self, flag: str, yes: str, no: str) -> str:
+        return self.make(f"select {FLAGS} {flag}, {VECTOR} {yes}, {VECTOR} {no}")
+
+    def pick_flag(self, flag: str, yes: str, no: str) -> str:
+        return self.make(f"select {FLAGS} {flag}, {FLAGS} {yes}, {FLAGS} {no}")
+
+    def all_true(self, flag: str) -> str:
+        return self.make(f"call i1 @llvm.vector.reduce.and.v{WIDE}i1({FLAGS} {flag})")
+
+    # What the machine's operations have in common
+
+    def is_number(self, *values: str) -> bool:
+        """Whether these are known or hoped to be numbers."""
+        return self.hopes is not None and all(self.hopes.bound(one) is not None for one in values)
+
+    def chosen(self, flag: str, yes: str, no: str) -> str:
+        """One of two, of which the same is known as of both."""
+        return self._known(self.pick(flag, yes, no), (yes, no), max)
+
+    def unless_missing(self, x: tuple[str, ...], value: str) -> str:
+        """NaN where one of these is."""
+        missing = [one for one in x if not self.is_number(one)]
+        return self.pick(self.flag("ord", missing[0], missing[-1]), value, NAN) if missing else value
+
+    def kept_over(self, now: str, before: str) -> str:
+        """What is known after a bar: what was known before where there is no value now."""
+        return now if self.is_number(now) else self.pick(self.there(now), now, before)
+
+    def compared(self, comparison: str, x: str, y: str) -> str:
+        """1 or 0, NaN where one is missing."""
+        return self.unless_missing((x, y), self.chosen(self.flag(comparison, x, y), ONE, ZERO))
+
+    def smaller_of(self, x: str, y: str) -> str:
+        return self._one_of("olt", x, y)
+
+    def larger_of(self, x: str, y: str) -> str:
+        return self._one_of("ogt", x, y)
+
+    def _one_of(self, comparison: str, x: str, y: str) -> str:
+        beyond = self.flag(comparison, x, y)
+        return self.chosen(beyond if self.is_number(x) else self.either(beyond, self.flag("uno", x, x)), x, y)
