@@ -52,7 +52,7 @@ TWIN_BYTES_MIN = 20_000
 LOADED = """
 import sys
 import numba
-import ralph.app, ralph.backup.archivist, ralph.cli.serve, ralph.cli.worker, ralph.jobs.child
+import ralph.app.application, ralph.backup.archivist, ralph.cli.serve, ralph.cli.worker, ralph.jobs.child
 numba.njit(lambda x: x)(1.0)  # it loads what it is made of when it is first used
 print(*(getattr(module, "__file__", None) or "" for module in list(sys.modules.values())), sep="\\n")
 """

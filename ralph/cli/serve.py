@@ -68,7 +68,7 @@ def _serve(purpose: str, config: Config) -> None:
     import uvloop
 
     from ralph.api.listening import address, bind
-    from ralph.app import Application
+    from ralph.app.application import Application
     from ralph.telemetry import KERNELS, configure_logs, log_rules
 
     configure_logs(log_rules(config))

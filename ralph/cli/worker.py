@@ -25,7 +25,7 @@ def worker_command(queues: tuple[QueueName, ...], metrics_at: str | None, home: 
 
     Any number of workers may run. What is at work when one stops is handed over.
     """
-    from ralph.app import Work, work
+    from ralph.app.working import Work, work
     from ralph.telemetry import configure_logs, log_rules
 
     config = settings(home)

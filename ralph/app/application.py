@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import logging
-import resource
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,8 +23,9 @@ from ralph.api.live_socket import LiveSocket
 from ralph.api.probes import Probed, Probes, describe, observe_panel
 from ralph.api.server import Parts, create
 from ralph.api.streams import Streams
+from ralph.app.memory import give_back_memory, keep_freed_memory, open_all_files
 from ralph.config import Config
-from ralph.embedded.home import Addresses, Home
+from ralph.embedded.home import Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.errors import RalphError
 from ralph.jobs.demo import fill_demo
@@ -47,7 +45,6 @@ from ralph.store.announcements import Announcements
 from ralph.store.cache import Cache
 from ralph.store.database import Database
 from ralph.store.leadership import Leadership
-from ralph.store.ledger import QueueName
 from ralph.store.markets import Markets
 from ralph.store.metering import Meter
 from ralph.store.migrate import migrate
@@ -70,36 +67,6 @@ REQUIRED = ("database", "schema", "kernels", "panel")
 
 WORKER_SILENT_S = 15.0  # a worker that does not reach the ledger for longer is not well
 GRACE_S = 10  # requests in flight have this long when the process is told to stop
-ARRAY_BYTES_MAX = 32 << 20  # arrays up to this size come from kept memory; glibc allows no more
-KEPT_BYTES = 32 << 20
-ARENAS_MAX = 2  # each thread would else keep freed memory of its own
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep what scans free, up to KEPT_BYTES, instead of giving it back to the kernel.
-
-    A scan makes and frees arrays of megabytes for every answer; touching fresh pages took a third of its time.
-    Other C libraries have no such switch and need none.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, ARRAY_BYTES_MAX)
-        mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(_M_ARENA_MAX, ARENAS_MAX)
-
-
-def open_all_files() -> None:
-    """Let this process have as many sockets as the system allows: the usual 1,024 are few for live connections."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def give_back_memory() -> None:
-    """What starting has needed and freed goes back to the kernel, where the C library can do that."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 class Announcer(Protocol):
@@ -348,51 +315,6 @@ class Application:
             calendar=self._calendar,
             home=self._home.path,
         )
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a worker does: with which servers, jobs of which queues, and at which (host, port) it shows its metrics."""
-
-    addresses: Addresses
-    queues: Sequence[QueueName]
-    metrics_at: tuple[str, int] | None = None
-
-
-async def work(config: Config, doing: Work, say: Callable[[str], None]) -> None:
-    """Work on jobs, without serving, until told to stop. Misconfigured where metrics cannot be shown."""
-    database_url, redis_url = doing.addresses.database_url, doing.addresses.redis_url
-    assert database_url is not None
-    assert redis_url is not None
-    instruments = Instruments(config.telemetry, __version__)
-    database = Database(Meter(instruments.metrics))
-    await database.connect(database_url)
-    instruments.start()
-    try:
-        if doing.metrics_at is not None:
-            instruments.show(*doing.metrics_at)
-        async with database.acquire() as connection:
-            await migrate(connection)
-        watcher = MeteredWatcher(instruments.metrics, lambda detail: None)
-        means = Means(
-            config,
-            database,
-            database_url,
-            redis_url,
-            queues=doing.queues,
-            watcher=watcher,
-            tracer=instruments.tracer,
-            scheduler=Scheduler(database, Home(config.home).calendar(), config),
-        )
-        worker = Worker(means)
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, worker.stop_picking)
-        say(f"✓ {worker.name} works on jobs of {' and '.join(doing.queues)} · Ctrl-C stops")
-        await worker.run()
-    finally:
-        await database.close()
-        await asyncio.to_thread(instruments.close)
 
 
 @contextlib.contextmanager

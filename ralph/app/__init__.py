@@ -1,0 +1,1 @@
+"""Puts the parts together and runs them: the server, or a worker alone."""
