@@ -5,17 +5,24 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from monitoring import Told, alertmanager, free_port, listening, needed, prometheus, wait_until
 from otlp_receiver import receiving
-from serving import Server, environment, serving
+from serving import Server, environment, ralph, serving
+
+from ralph.market.calendar import SEOUL
+from ralph.market.hours import Kind
 
 WITHIN_S = 60.0
+ALL_DAY = "opens = 00:00:00\ncloses = 23:59:00"
 DISK_MB = 1_000
 GROWTH_MAX = 20 << 20  # bytes, while the collector is away
 
@@ -61,6 +68,34 @@ def test_a_dead_worker_is_told_of(tmp_path: Path, home_path: Path) -> None:
         finally:
             worker.kill()
             worker.wait()
+
+
+@pytest.mark.long
+def test_a_feed_that_falls_silent_is_told_of(tmp_path: Path, home_path: Path) -> None:
+    """The exchange is open, by an override of its hours; the simulated market ends as there are bars of one's own."""
+    home_path.mkdir(mode=0o700)
+    today = datetime.now(SEOUL).date()
+    days = [today, today + timedelta(days=1)]
+    kinds = {kind: ALL_DAY if kind == "regular" else "" for kind in get_args(Kind)}
+    hours = [
+        f'[[hours]]\nday = {day}\nvenue = "KRX"\nkind = "{kind}"\n{when}\n'
+        for day in days
+        for kind, when in kinds.items()
+    ]
+    (home_path / "calendar.toml").write_text(f"opened = [{days[0]}, {days[1]}]\n" + "".join(hours))
+    bars = tmp_path / "bars.csv"
+    bars.write_text("symbol,date,open,high,low,close,volume\n005930,2026-05-29,100,110,90,105,1000\n")
+    with serving(home_path) as server, watched(tmp_path, {"ralph": address_of(server)}) as told:
+        wait_until(lambda: value_of(server, "ralph_market_open") == 1)
+        wait_until(lambda: time.time() - value_of(server, "ralph_feed_last_tick_timestamp_seconds") < 5, 120)
+        assert ralph(home_path, "import", "bars", str(bars)).returncode == 0
+        heard_within(told, "FeedSilent")
+
+
+def value_of(server: Server, name: str) -> float:
+    """What a metric without labels shows."""
+    text = httpx.get(f"{server.url}/metrics").text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
 
 @pytest.mark.long

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -58,10 +58,10 @@ class Door:
         headers = _read(scope)
         policy = DOCS_PAGES if scope["path"].startswith("/schema") else OWN_PAGES
 
-        async def send_secured(message: MutableMapping[str, Any]) -> None:
+        def send_secured(message: MutableMapping[str, Any]) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *policy]
-            await send(message)
+            return send(message)
 
         try:
             refused = self._foreign_host(scope) or await self._not_allowed(scope, headers)

@@ -85,7 +85,7 @@ class Observer:
         tokens = request_id.set(own_id), current_trace.set(trace)
         header = (b"x-request-id", own_id.encode())
 
-        async def send_observed(message: MutableMapping[str, Any]) -> None:
+        def send_observed(message: MutableMapping[str, Any]) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
                 headers = message["headers"] = [*message.get("headers", ()), header]
@@ -94,7 +94,7 @@ class Observer:
                         if value.startswith(b"text/event-stream"):
                             seen.first_byte = time.perf_counter_ns()
                         break
-            await send(message)
+            return send(message)
 
         self._active += 1
         try:

@@ -56,12 +56,15 @@ class Trace:
     def __init__(self, trace_id: str, parent_id: str | None, *, sampled: bool, collect: bool) -> None:
         self.trace_id = trace_id
         self.parent_id = parent_id
-        self._root_id = _new_id(8) if collect else None
         self.sampled = sampled
-        self.spans: list[Span] | None = [] if collect else None
         self.left_out = 0
-        self._began_ns = time.perf_counter_ns()
-        self._began_at = time.time_ns()
+        self.spans: list[Span] | None = None
+        self._root_id: str | None = None
+        if collect:
+            self.spans = []
+            self._root_id = _new_id(8)
+            self._began_ns = time.perf_counter_ns()
+            self._began_at = time.time_ns()
 
     @property
     def root_id(self) -> str:
@@ -122,7 +125,8 @@ class Tracer:
         slow_s: float = float("inf"),
         keep: Callable[[str, list[Span]], None] | None = None,
     ) -> None:
-        self._below = int(ratio * _IDS)
+        below = int(ratio * _IDS)
+        self._below = f"{below:08x}" if below < _IDS else "g"  # after every digit
         self._slow_ns = slow_s * 1e9
         self._keep = keep
 
@@ -138,7 +142,7 @@ class Tracer:
             trace_id, parent_id, sampled = found[1], found[2], bool(int(found[3], 16) & _SAMPLED)
         else:
             trace_id, parent_id = _new_id(16), None
-            sampled = int(trace_id[:8], 16) < self._below
+            sampled = trace_id < self._below
         return Trace(trace_id, parent_id, sampled=sampled, collect=collect and self._keep is not None)
 
     def end(
