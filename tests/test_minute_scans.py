@@ -236,6 +236,7 @@ async def _store(connection: asyncpg.Connection, days: list[date], codes: list[s
 
 @pytest.mark.anyio
 async def test_the_usual_volume_is_the_mean_of_ten_sessions(database_url: str, panel: Panel) -> None:
+    panel = replace(panel, workspace="main")
     sessions: list[date] = panel.sessions.astype(object).tolist()
     day = sessions[-1]
     database = Database()

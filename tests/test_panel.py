@@ -125,6 +125,10 @@ def test_a_view_equals_the_panel_of_bars_cut_at_its_session(bars: BarColumns) ->
             assert view.field(name).shape == (view.height, len(bars.listings))
             if trades.any():
                 assert view.field(name)[:, trades].tobytes() == cut.fields[name][top:, trades].tobytes()
+        part, rows, few = panel.session_view(day.item()), 1 + view.height // 3, np.flatnonzero(trades)[:1]
+        assert part.newest("close", rows)[:, trades].tobytes() == view.newest("close", rows)[:, trades].tobytes()
+        assert part.chosen("value", few, rows).tobytes() == view.field("value")[-rows:][:, few].tobytes()
+        assert part.newest_flags(rows)[:, trades].tobytes() == view.flags()[-rows:][:, trades].tobytes()
         if trades.any():
             assert view.flags()[:, trades].tobytes() == cut.flags[top:, trades].tobytes()
 

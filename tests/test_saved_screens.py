@@ -181,6 +181,19 @@ def test_history_is_filled_once_and_told_by_screen_and_by_symbol(client: httpx.C
     assert len(client.get(f"{where}/hits").json()["hits"]) == 8
 
 
+def test_a_history_is_filled_as_a_job_where_that_is_preferred(client: httpx.Client) -> None:
+    """What is wrong with the range is said at once."""
+    where = f"/api/v1/screens/{saved(client)['id']}/runs"
+    headers = {"Prefer": "respond-async", "Idempotency-Key": "fill-once"}
+    span = {"from": DAYS[0], "to": DAYS[3]}
+    asked = client.post(where, json=span, headers=headers)
+    assert (asked.status_code, asked.json()["kind"]) == (202, "screen_fill")
+    assert asked.headers["Location"] == f"/api/v1/jobs/{asked.json()['id']}"
+    assert client.post(where, json=span, headers=headers).json()["id"] == asked.json()["id"]
+    refused = client.post(where, json={"from": "2020-01-01", "to": "2020-02-01"}, headers={"Prefer": "respond-async"})
+    assert (refused.status_code, refused.json()["field"]) == (404, "from")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
@@ -292,6 +305,17 @@ def test_an_editor_is_told_what_is_wrong_and_what_could_follow(client: httpx.Cli
     assert not bad["valid"]
     assert bad["problems"][0]["position"] == 0
     assert bad["problems"][0]["suggestion"] == "close"
+    client.post("/api/v1/lists", json={"name": "core"}).raise_for_status()
+    named = 'close > open and in list "cora"'
+    unknown = client.post("/api/v1/screens/validate", json={"expression": named}).json()
+    (problem,) = unknown["problems"]
+    assert named[problem["position"] :][: problem["length"]] == 'in list "cora"'
+    assert problem["fix"]["text"] == problem["suggestion"] == 'in list "core"'
+    run = client.post("/api/v1/screens/run", json={"expression": named}).json()
+    assert (run["field"], run["position"]) == ("expression", problem["position"])
+    for right in ('in list "Core" and close > 0', "in screen golden-cross"):
+        text = right.replace("golden-cross", '"golden-cross"')
+        assert client.post("/api/v1/screens/validate", json={"expression": text}).json()["valid"]
     typed = client.post("/api/v1/screens/validate", json={"expression": "clo", "position": 3}).json()
     assert "close" in [each["text"] for each in typed["completions"]]
 

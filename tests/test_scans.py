@@ -318,6 +318,11 @@ def test_scans_over_http(client: httpx.Client) -> None:
         ("vcp", {"universe": "NASDAQ"}, 422, "universe"),
         ("vcp", {"params": {"near": 7}}, 422, "params.near"),
         ("vcp", {"params": {"far": 7}}, 422, "params.far"),
+        ("vwap_reclaim", {}, 404, "as_of"),
+        ("new_high", {"at": "10:30"}, 404, "as_of"),
+        ("new_high", {"at": "08:30"}, 422, "at"),
+        ("new_high", {"at": "soon"}, 422, "at"),
+        ("new_high", {"at": "10:30", "params": {"bars": 3}}, 422, "params.bars"),
     ],
 )
 def test_a_bad_scan_is_refused(client: httpx.Client, name: str, body: dict[str, Any], status: int, field: str) -> None:

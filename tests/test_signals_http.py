@@ -74,6 +74,54 @@ def test_lists_details_and_the_command_line_agree(server: Server) -> None:
         assert told == report
 
 
+def test_another_capital_sizes_anew(server: Server) -> None:
+    """In lists, in the detail and on the command line: the risk of the grade between entry and stop."""
+    with server.client() as client:
+        client.post("/api/v1/signals/run", json={})
+        capital = 250_000_000.0
+        plain = client.get("/api/v1/signals", params={"limit": 1_000}).json()
+        page = client.get("/api/v1/signals", params={"limit": 1_000, "capital": capital}).json()
+        assert (plain["capital"], page["capital"]) == (100_000_000.0, capital)
+        sized = [(own, other) for own, other in zip(plain["signals"], page["signals"], strict=True) if own["shares"]]
+        assert sized
+        for own, other in sized:
+            entry, stop = other["levels"]["entry"], other["levels"]["stop"]
+            risk = capital * 0.005 * {"S": 1.5, "A": 1.0, "B": 0.5}[own["grade"]] / (entry - stop)
+            assert other["shares"] == int(min(risk, capital * 0.15 / entry))
+            if own["outcome"] and other["shares"]:
+                each = own["outcome"]["profit"] / own["shares"]
+                assert other["outcome"]["profit"] == pytest.approx(each * other["shares"], abs=1 + other["shares"])
+        assert all(not own["shares"] for own in plain["signals"] if own["grade"] == "C")
+        chosen = sized[0][1]
+        detail = client.get(f"/api/v1/signals/{chosen['id']}", params={"capital": capital}).json()
+        assert (detail["capital"], detail["signal"]) == (capital, chosen)
+        shown = json.loads(ralph(server.home, "signals", "show", chosen["id"], "--capital", "2.5e8", "--json").stdout)
+        assert shown["signal"] == chosen
+        for wrong in ("0", "-1", "inf", "nan"):
+            refused = client.get("/api/v1/signals", params={"capital": wrong})
+            assert (refused.status_code, refused.json()["field"]) == (422, "capital")
+
+
+@pytest.mark.long
+def test_a_backfill_as_a_job_is_made_once(server: Server) -> None:
+    """Over HTTP it is a job; what it played, a run does not play again."""
+    with server.client() as client:
+        days = sorted({row.split(",")[1] for row in bars_file().splitlines()[1:]})
+        body = {"from": days[-12], "to": days[-1], "rebuild": True}
+        asked = client.post("/api/v1/signals/backfill", json=body)
+        assert (asked.status_code, asked.json()["kind"]) == (202, "signals_backfill")
+        where = asked.headers["Location"]
+        for _ in range(600):
+            job = client.get(where).json()
+            if job["state"] not in ("queued", "running"):
+                break
+            time.sleep(0.1)
+        assert job["state"] == "succeeded", job
+        assert client.post("/api/v1/signals/run", json={}).json()["sessions"] == 0
+        refused = client.post("/api/v1/signals/backfill", json={"from": days[-1], "to": days[0]})
+        assert (refused.status_code, refused.json()["field"]) == (422, "from")
+
+
 def test_one_is_closed_by_hand(server: Server) -> None:
     with server.client() as client:
         client.post("/api/v1/signals/run", json={})
