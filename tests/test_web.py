@@ -196,8 +196,8 @@ def test_a_watched_screen_tells_who_enters_and_leaves(page: Page, client: httpx.
     page.goto(at("/screener?q=close > close[1]"))
     page.locator("[data-matches]").wait_for()
     page.get_by_role("button", name="Watch live").click()
-    page.get_by_label("Name").fill("moving")
-    page.get_by_label("Name").press("Enter")
+    page.locator("#screen-name").fill("moving")
+    page.locator("#screen-name").press("Enter")
     page.get_by_role("button", name="Watch live").click()
     page.get_by_role("button", name="Watching").wait_for()
     for event in ("entered", "left"):
