@@ -87,6 +87,19 @@ def test_ten_charts_are_flipped_by_keyboard(page: Page, client: httpx.Client) ->
     page.locator(f'[data-subject="{expected[FLIPS]}"]').wait_for()
 
 
+def test_a_match_is_hidden_and_comes_back(page: Page, client: httpx.Client) -> None:
+    first, second = (match["symbol"] for match in run(client, expression="close > sma(20)", limit=2)["matches"])
+    page.goto(at("/screener?q=close > sma(20)"))
+    page.locator(f'[data-subject="{first}"]').wait_for()
+    page.keyboard.press("x")
+    page.locator(f'[data-subject="{second}"]').wait_for()
+    page.reload()
+    page.locator(f'[data-row="{second}"]').wait_for()
+    assert page.locator(f'[data-row="{first}"]').count() == 0
+    page.get_by_role("button", name="Show 1 hidden").click()
+    page.locator(f'[data-row="{first}"]').wait_for()
+
+
 def test_an_earlier_day_runs_the_screen_as_of_it(page: Page, client: httpx.Client) -> None:
     today = run(client)
     page.goto(at(f"/screener?q={SCREEN}"))
@@ -183,8 +196,8 @@ def test_a_watched_screen_tells_who_enters_and_leaves(page: Page, client: httpx.
     page.goto(at("/screener?q=close > close[1]"))
     page.locator("[data-matches]").wait_for()
     page.get_by_role("button", name="Watch live").click()
-    page.get_by_label("Name").fill("moving")
-    page.get_by_label("Name").press("Enter")
+    page.locator("#screen-name").fill("moving")
+    page.locator("#screen-name").press("Enter")
     page.get_by_role("button", name="Watch live").click()
     page.get_by_role("button", name="Watching").wait_for()
     for event in ("entered", "left"):

@@ -102,3 +102,17 @@ test("a connection that says nothing any more is given up", () => {
   vi.advanceTimersByTime(80_000);
   expect(FakeSocket.all.length).toBeGreaterThan(1);
 });
+
+test("another market begins anew: its connection is asked for everything from the start, the old one says no more", () => {
+  newest().hear(hello("e1"));
+  const heard: Frame[] = [];
+  socket.listen("signals", (frame) => heard.push(frame));
+  newest().hear({ type: "frames", frames: [{ topic: "signals", seq: 7, data: 1 }] });
+  const old = newest();
+  socket.restart();
+  old.hear({ type: "frames", frames: [{ topic: "signals", seq: 8, data: 2 }] });
+  newest().hear(hello("e1"));
+  expect(newest()).not.toBe(old);
+  expect(newest().sent[0]).toMatchObject({ op: "subscribe", topics: ["signals"], since: {} });
+  expect(heard.map((frame) => frame.data)).toEqual([1]);
+});

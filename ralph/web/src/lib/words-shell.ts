@@ -88,6 +88,7 @@ export const SHELL_WORDS = {
   "keys.unseen": ["다음 안 본 종목", "Next unseen symbol"],
   "keys.dayBack": ["하루 전으로", "One session back"],
   "keys.dayForward": ["하루 뒤로", "One session forward"],
+  "keys.hide": ["5일 동안 숨기기", "Hide for 5 days"],
   "keys.save": ["조건 저장", "Save the screen"],
   "keys.edit": ["조건식으로 가기", "Go to the editor"],
   "keys.watch": ["관심 종목에 넣기", "Put on the watchlist"],

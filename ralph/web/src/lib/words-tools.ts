@@ -17,6 +17,8 @@ export const TOOL_WORDS = {
   "screen.tabCompare": ["비교", "Compare"],
   "screen.noneExcluded": ["제외된 종목이 없습니다.", "No symbol is excluded."],
   "screen.moreExcluded": ["… 그 밖에 {count}종목", "… and {count} more"],
+  "screen.hidden": ["{name}을(를) 5일 동안 숨깁니다", "{name} is hidden for 5 days"],
+  "screen.hiddenCount": ["숨긴 종목 {count}개 보기", "Show {count} hidden"],
   "screen.moves": ["들어오고 나간 종목", "Entered and left"],
   "screen.noMoves": ["장중 1분마다 살펴봅니다. 들어오거나 나간 종목이 여기에 나옵니다.", "Looked at every minute of a session; symbols that enter or leave stand here."],
   "compare.with": ["비교할 조건", "Compare with"],

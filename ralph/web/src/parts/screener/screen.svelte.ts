@@ -9,7 +9,7 @@ export const RANGE_52 = "(close - lowest(252)) / (highest(252) - lowest(252))";
 export const COLUMNS = ["close", CHANGE, "value", RANGE_52];
 
 const PAGE = 100;
-const TYPING_MS = 25; // a pause so short between two keys is not worth a question
+const TYPING_MS = 10; // keys that come in one moment, as from a paste or an input method, are one question
 const STILL_MS = 300; // who types no more for so long may want to know who nearly matched
 const SEPARATOR = ";";
 
