@@ -1,7 +1,10 @@
-"""P1-P5: bars into Postgres, out of it, and out of the Panel's memory map."""
+"""P1-P5: bars into Postgres, out of it, and out of the Panel's memory map; and, told beside them, how long a Panel
+takes to be rebuilt and to grow by a Session."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -12,14 +15,19 @@ import numpy as np
 from benchmarks.goal import Goal, Side, interleaved
 from benchmarks.market import embedded, random_bars
 from ralph.market.columns import BarColumns
+from ralph.market.panel import Panel
+from ralph.market.rules import simulated_bars
 from ralph.market.symbol import Symbol
 from ralph.store.bars import load_bars, load_columns
+from ralph.store.database import Database
+from ralph.store.ingest import import_bars
 from ralph.store.migrate import migrate
 from ralph.store.panels import PanelStore
 from ralph.store.symbols import ensure_symbols
 from ralph.store.wire import WireColumn, copy_columns
 
-SYMBOLS, SESSIONS = 2_800, 2_500
+SYMBOLS, SESSIONS = 2_900, 2_500
+FILLED = 2_800 * SESSIONS  # rows whose way in is measured; the others follow
 UNIVERSE_SESSIONS = 260
 COPY_ROWS = 500_000
 FIELDS = ("open", "high", "low", "close", "volume", "value")
@@ -32,11 +40,12 @@ _RECORDS = """
      WHERE session_on >= $1
   ORDER BY symbol_id, session_on
 """
+_ALL = "SELECT symbol_id, session_on, open, high, low, close, volume, value, flags, adjusted FROM bars_daily"
 _TOUCH = "UPDATE workspaces SET data_version = data_version + 1 WHERE name = 'main'"
 
 
 async def measure() -> list[Goal]:
-    """P1-P5 over 2,800 symbols and 2,500 sessions, in an embedded Postgres."""
+    """P1-P5 over 2,900 symbols and 2,500 sessions, in an embedded Postgres."""
     bars = random_bars(SYMBOLS, SESSIONS)
     async with embedded() as (folder, servers):
         connection = await asyncpg.connect(servers.database_url)
@@ -48,6 +57,7 @@ async def measure() -> list[Goal]:
             await connection.execute("VACUUM ANALYZE bars_daily")
             goals.append(await _universe(connection, bars))
             goals += await _panel(connection, folder / "panel", bars)
+            await _grow(servers.database_url, connection, folder / "panel")
         finally:
             await connection.close()
     return goals
@@ -100,13 +110,14 @@ async def _fill(connection: asyncpg.Connection, bars: BarColumns, ids: np.ndarra
         await connection.execute("SELECT ensure_daily_partition($1)", year)
 
     async def fill() -> None:
-        await copy_columns(connection, "bars_daily", _wire(bars, ids, slice(None)), lambda done: None)
+        await copy_columns(connection, "bars_daily", _wire(bars, ids, slice(FILLED)), lambda done: None)
 
     async def empty() -> None:
         await connection.execute("TRUNCATE bars_daily")
         await connection.execute("CHECKPOINT")
 
     (seconds,) = await interleaved(Side(fill, empty))
+    await copy_columns(connection, "bars_daily", _wire(bars, ids, slice(FILLED, None)), lambda done: None)
     return Goal("P2", seconds, 20, None, "lower", "s")
 
 
@@ -147,3 +158,66 @@ async def _panel(connection: asyncpg.Connection, folder: Path, bars: BarColumns)
         Goal(name, taken * 1e3, must, None, "lower", "ms")
         for name, taken, must in zip(names, seconds, musts, strict=True)
     ]
+
+
+async def _grow(url: str, connection: asyncpg.Connection, folder: Path) -> None:
+    """Rebuilt from Postgres, beside one COPY of the same rows that nobody keeps; and grown by a Session on which a
+    tenth rests, from the commit of its bars on, beside a copy of the same files."""
+    database = Database()
+    await database.connect(url)
+    store = PanelStore(folder, database.acquire)
+    try:
+        panel = await store.load(connection, "main")
+
+        async def rebuilt() -> None:
+            await store.rebuild(connection, "main")
+
+        async def thrown_away() -> None:
+            await connection.copy_from_query(_ALL, output=_nowhere, format="binary", timeout=300)
+
+        async def imported() -> None:
+            await import_bars(connection, "main", simulated_bars(_next_session(panel), "session"))
+
+        async def grown() -> None:
+            nonlocal panel
+            panel = await store.load(connection, "main")
+
+        async def copied() -> None:
+            shutil.copytree(folder / "main" / panel.data_version, folder / "copy")
+            shutil.rmtree(folder / "copy")
+
+        ours, one_copy = await interleaved(Side(rebuilt), Side(thrown_away), repetitions=3)
+        size = f"a Panel of {len(panel.listings):,} x {panel.sessions.size:,}"
+        _note(f"{size} is rebuilt in {ours:.2f} s (must 5); one COPY of its rows, thrown away, takes {one_copy:.2f} s")
+        ours, files = await interleaved(Side(grown, imported), Side(copied))
+        _note(
+            f"it grows by a Session in {ours * 1e3:.0f} ms (must 200); copytree of its files takes {files * 1e3:.0f} ms"
+        )
+    finally:
+        await database.close()
+
+
+async def _nowhere(piece: bytes) -> None:
+    """Where bytes go that nobody keeps."""
+
+
+def _next_session(panel: Panel) -> BarColumns:
+    """Bars of nine in ten Symbols on the day after the newest Session."""
+    traded = np.flatnonzero(np.arange(len(panel.listings)) % 10 > 0)
+    close = panel.fields["close"][-1, traded]
+    return BarColumns(
+        listings=tuple(panel.listings[column] for column in traded),
+        symbol=np.arange(traded.size, dtype=np.int32),
+        day=np.full(traded.size, panel.sessions[-1] + 1),
+        open=close,
+        high=close + 10,
+        low=close - 10,
+        close=close,
+        volume=np.full(traded.size, 1_000.0),
+        value=np.full(traded.size, np.nan),
+        flags=np.zeros(traded.size, dtype=np.uint8),
+    )
+
+
+def _note(text: str) -> None:
+    print(f"ingest: {text}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import date
@@ -16,23 +17,29 @@ from serving import Server, ralph, serving
 
 from ralph import screens
 from ralph.brokers.files import read_actions
+from ralph.config import Config
+from ralph.config.sections import AdjustmentConfig
 from ralph.errors import BadParameter, NotFound
 from ralph.jobs.adjustment import find_proposals, show_action
 from ralph.jobs.demo import simulated_actions
+from ralph.jobs.imports import FileImport, import_file
+from ralph.jobs.inbox import DELIVERIES, DeliveriesArgs
+from ralph.jobs.kind import JobContext, enqueue
 from ralph.market.adjustment import Action
 from ralph.market.capital import Capital
 from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel
 from ralph.market.flags import RAW, Flag
 from ralph.market.panel import Panel
-from ralph.market.proposals import changed_bases, propose
+from ralph.market.proposals import Proposal, changed_bases, propose
 from ralph.market.rules import FileBars, flag_rows, simulated_bars
-from ralph.market.symbol import Symbol
+from ralph.market.symbol import Listing, Symbol
 from ralph.simulator.market import SEED, simulate_market
 from ralph.simulator.tables import SimulatedMarket
 from ralph.store.action_files import import_actions
 from ralph.store.actions import decide, find_action, list_actions, store_proposals
 from ralph.store.database import Database
 from ralph.store.ingest import import_bars
+from ralph.store.leases import Claim, claim
 from ralph.store.panels import PanelStore
 
 LAST = date(2026, 1, 9)
@@ -74,7 +81,7 @@ def with_bases(market: SimulatedMarket) -> FileBars:
 
 
 def test_every_action_of_the_simulated_market_is_found_and_no_other(market: SimulatedMarket) -> None:
-    """From base prices and shares all of them, exactly; from shares alone those that leave the daily limit."""
+    """From base prices and shares all of them, exactly, and from shares alone, also within the daily limit."""
     bars, nowhere = raw(market), np.full(len(market.bars.listings), np.nan)
     bases = np.where(changed_bases(bars, market.reference.astype(np.float64), nowhere), market.reference, np.nan)
     truth = set(simulated_actions(market.truth))
@@ -84,10 +91,12 @@ def test_every_action_of_the_simulated_market_is_found_and_no_other(market: Simu
     }
     assert all(each.is_certain and set(each.evidence.agree) == {"base_price", "shares"} for each in found)
     alone = propose(bars, np.full(len(bars), np.nan), capital(market))
-    large = {(each.symbol, each.on, each.ratio) for each in truth if not 0.69 < each.ratio < 1.45}
-    assert {(each.symbol, each.on, each.ratio) for each in alone} == large
+    assert {(each.symbol, each.on, each.ratio) for each in alone} == {
+        (each.symbol, each.on, each.ratio) for each in truth
+    }
     unconfirmed = propose(bars, np.full(len(bars), np.nan), Capital.none())
     assert not any(each.is_certain for each in unconfirmed)
+    assert not any(0.69 < each.ratio < 1.45 for each in unconfirmed), "a price alone says nothing"
     assert not propose(replace(bars, flags=bars.flags & ~RAW), bases, capital(market))
 
 
@@ -241,9 +250,42 @@ def test_a_file_of_actions_tells_every_rejected_row_with_its_reason(tmp_path: Pa
     ]
 
 
+def exchanged(ratio: float, *, opens: float, shares_after: float, later: int = 0) -> list[Proposal]:
+    """What 40 days of closes of 12,000 won propose, the 20th of which opens elsewhere, and shares that change then or
+    some days later; they are said daily."""
+    days = np.arange(np.datetime64("2026-03-01"), np.datetime64("2026-04-10"))
+    price = np.where(np.arange(40) < 20, 12_000.0, opens)
+    columns = (price, price, price, price, np.full(40, 9.0), np.full(40, np.nan), np.full(40, RAW))
+    bars = BarColumns((Listing(Symbol("005930")),), np.zeros(40, np.int32), days, *columns)
+    shares = np.where(np.arange(40) < 20 + later, 1_000_000.0, shares_after)
+    said = Capital(bars.symbol, days, shares, np.full(40, np.nan))
+    found = propose(bars, np.full(40, np.nan), said)
+    assert all(each.on == days[20] and each.ratio == ratio for each in found)
+    return found
+
+
+def test_exchanges_within_the_daily_limit_are_proved_by_shares() -> None:
+    """6:5 on the day itself is certain; a bonus issue weeks before its shares are listed is for a person to confirm;
+    shares of another ratio, openings of another size, and shares without an opening propose nothing."""
+    (split,) = exchanged(1.2, opens=10_050, shares_after=1_200_000)
+    assert (split.is_certain, split.kind, split.evidence.agree) == (True, "bonus", ("shares", "opening"))
+    (merged,) = exchanged(5 / 6, opens=14_300, shares_after=833_333)
+    assert (merged.is_certain, merged.kind) == (True, "reverse_split")
+    (bonus,) = exchanged(1.3, opens=9_400, shares_after=1_299_500, later=12)
+    assert (bonus.is_certain, bonus.kind, bonus.evidence.shares_on) == (False, "bonus", date(2026, 4, 2))
+    assert not exchanged(1.2, opens=10_050, shares_after=1_197_600), "new shares were sold"
+    assert not exchanged(1.2, opens=11_500, shares_after=1_200_000)
+    assert not exchanged(1.2, opens=12_000, shares_after=1_200_000)
+    assert not exchanged(1.2, opens=10_050, shares_after=1_000_000), "a price alone says nothing"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("adjust") / "home", "--no-demo") as running:
+    """One that confirms by itself where two sources agree."""
+    home = tmp_path_factory.mktemp("adjust") / "home"
+    home.mkdir(mode=0o700)
+    (home / "ralph.toml").write_text("[adjustment]\nauto = true\n")
+    with serving(home, "--no-demo") as running:
         yield running
 
 
@@ -283,6 +325,65 @@ def test_the_routes_and_the_command_line_do_the_same(server: Server, tmp_path: P
         rejected = ralph(server.home, "adjustments", "reject", proposal["id"], "--workspace", "main")
         assert "1 rejected" in rejected.stdout
         assert ralph(server.home, "adjustments", "confirm").returncode == 2
+
+
+SPLIT = "symbol,date,open,high,low,close,volume\n" + "".join(
+    f"000660,2026-04-{day:02},{price},{price},{price},{price},1000\n"
+    for day, price in ((day, 12_000 if day < 10 else 10_000) for day in range(1, 20))
+)
+MINUTES = "symbol,datetime,open,high,low,close,volume\n" + "".join(
+    f"000660,2026-04-{day:02} 09:{minute:02},{price},{price},{price},{price},10\n"
+    for day, price in ((9, 12_000), (10, 10_000))
+    for minute in range(3)
+)
+
+
+def test_what_arrives_is_adjusted_at_once_where_that_is_set(server: Server, tmp_path: Path) -> None:
+    """Raw bars propose nothing alone; shares prove 6:5, whichever way they come; minute bars follow the same factor,
+    also as of a day before."""
+    shares = tmp_path / "shares.csv"
+    shares.write_text("symbol,date,shares\n000660,2026-04-09,1000000\n000660,2026-04-10,1200000\n")
+    with server.client(params={"workspace": "main"}) as client:
+        for name, text in (("bars", SPLIT), ("minutes", MINUTES)):
+            options = {"filename": f"{name}.csv", "kind": name, "adjusted": "false"}
+            answer = client.post("/api/v1/imports", params=options, content=text.encode())
+            assert answer.status_code == 201, answer.text
+            assert not [note for note in answer.json()["notes"] if "adjustment.auto" in note]
+        minutes = client.get("/api/v1/symbols/000660/bars?timeframe=1m").json()["bars"]
+        assert [bar["close"] for bar in minutes] == [12_000.0] * 3 + [10_000.0] * 3
+        told = ralph(server.home, "import", "shares", str(shares))
+        assert "two sources agree on 1, which are confirmed" in " ".join(told.stdout.split())
+        confirmed = client.get("/api/v1/adjustments?state=confirmed&symbol=000660").json()["adjustments"]
+        assert [(each["on"], each["ratio"]) for each in confirmed] == [("2026-04-10", 1.2)]
+        minutes = client.get("/api/v1/symbols/000660/bars?timeframe=1m").json()["bars"]
+        assert [(bar["close"], bar["volume"], bar["flags"]) for bar in minutes] == [(10_000.0, 12.0, [])] * 3 + [
+            (10_000.0, 10.0, [])
+        ] * 3
+        card = client.get("/api/v1/symbols/000660?as_of=2026-04-09").json()
+        assert (card["listed"], card["capital"]["shares"], card["capital"]["market_cap"]) == (True, 1_000_000.0, None)
+        known = client.get("/api/v1/symbols/000660/shares?limit=1").json()
+        assert ([each["on"] for each in known["capital"]], known["truncated"]) == (["2026-04-10"], True)
+        earlier = client.get("/api/v1/symbols/000660/bars?timeframe=1m&to=2026-04-09").json()["bars"]
+        assert {(bar["close"], bar["volume"]) for bar in earlier} == {(12_000.0, 10.0)}
+
+
+@pytest.mark.anyio
+async def test_delivered_shares_are_followed_too(database: Database, tmp_path: Path) -> None:
+    """By the job that imports what was delivered, however often it is run."""
+    prices, shares = tmp_path / "p.csv", tmp_path / "inbox" / "daily" / "shares" / "s.csv"
+    prices.write_text(SPLIT)
+    shares.parent.mkdir(parents=True)
+    shares.write_text("symbol,date,shares\n000660,2026-04-09,1000000\n000660,2026-04-10,1200000\n")
+    os.utime(shares, (0, 0))  # nobody writes to it any more
+    config = Config(home=tmp_path, adjustment=AdjustmentConfig(auto=True))
+    await import_file(database, FileImport(prices, "bars", adjusted=False))
+    async with database.acquire() as connection:
+        await enqueue(connection, DELIVERIES, DeliveriesArgs())
+        (lease,) = await claim(connection, Claim("long", [DELIVERIES.name], "test", 60, 1))
+    await DELIVERIES.run(JobContext(lease, config, database, lambda phase, done, total: None), DeliveriesArgs())
+    async with database.acquire() as connection:
+        (split,) = await list_actions(connection, "main")
+    assert (split.symbol, split.on, split.ratio, split.state) == ("000660", date(2026, 4, 10), 1.2, "confirmed")
 
 
 def problem(answer: httpx.Response, status: int, field: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -12,12 +14,14 @@ import numpy as np
 import pytest
 from panel_bars import store_bars, store_symbol
 
-from ralph.errors import UnknownSymbol
-from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel
+from ralph.errors import DatabaseDown, UnknownSymbol
+from ralph.market.columns import BAR_COLUMNS, BarColumns, build_panel, sorted_bars
 from ralph.market.symbol import Listing, Symbol
 from ralph.simulator.market import simulate
+from ralph.store import bar_rows
 from ralph.store import bars as bars_module
-from ralph.store.bars import load_bars, load_columns, load_unsorted
+from ralph.store.bars import load_bars, load_columns, load_newest, load_unsorted
+from ralph.store.database import Database
 
 LAST = date(2026, 1, 9)
 pytestmark = pytest.mark.anyio
@@ -52,8 +56,8 @@ async def test_bars_come_back_as_they_were_stored(
     """Also when they come in many small pieces and outgrow the room made for them."""
     await store_bars(connection, "main", market)
     assert_equal(await load_columns(connection, "main"), market)
-    monkeypatch.setattr(bars_module, "_CHUNK_BYTES", 1_000)
-    monkeypatch.setattr(bars_module, "_ROOM_WORKSPACE", 1)
+    monkeypatch.setattr(bar_rows, "_CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(bars_module, "ROOM_WORKSPACE", 1)
     assert_equal(await load_columns(connection, "main"), market)
 
 
@@ -101,6 +105,85 @@ async def test_older_bars_can_be_left_out(connection: asyncpg.Connection, market
     bars = await load_columns(connection, "main", since.item())
     assert bars.day.min() >= since
     assert len(bars) == np.count_nonzero(market.day >= since)
+
+
+async def test_the_newest_sessions_are_found_one_symbol_at_a_time(
+    connection: asyncpg.Connection, market: BarColumns
+) -> None:
+    await store_bars(connection, "main", market)
+    since = market.day.max() - 3
+    newest = sorted_bars(await load_newest(connection, "main", since.item()))
+    assert_equal(newest, await load_columns(connection, "main", since.item()))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database()
+    await database.connect(database_url)
+    yield database
+    await database.close()
+
+
+async def test_several_readers_see_one_snapshot(
+    connection: asyncpg.Connection, database: Database, market: BarColumns
+) -> None:
+    """Three years on four connections; what is committed after the first looked is seen by none of them."""
+    spread = replace(market, day=market.day - 400 * (market.symbol % 3).astype("timedelta64[D]"))
+    await store_bars(connection, "main", spread)
+
+    changes, one_at_a_time = itertools.count(), asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def changed_first() -> AsyncIterator[asyncpg.Connection]:
+        async with one_at_a_time:
+            await connection.execute("UPDATE bars_daily SET close = close + 1")
+            next(changes)
+        async with database.acquire() as reader:
+            yield reader
+
+    async with database.acquire() as first:
+        async with first.transaction(isolation="repeatable_read", readonly=True):
+            assert_equal(await load_columns(first, "main", more=changed_first), spread)
+        others = next(changes)
+        assert others == 3
+        assert_equal(await load_columns(first, "main"), replace(spread, close=spread.close + others))
+
+
+async def test_one_reader_will_do_where_no_more_are_to_be_had(
+    connection: asyncpg.Connection, market: BarColumns
+) -> None:
+    @contextlib.asynccontextmanager
+    async def none_left() -> AsyncIterator[asyncpg.Connection]:
+        raise DatabaseDown("all are taken")
+        yield connection
+
+    spread = replace(market, day=market.day - 400 * (market.symbol % 3).astype("timedelta64[D]"))
+    await store_bars(connection, "main", spread)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        assert_equal(await load_columns(connection, "main", more=none_left), spread)
+
+
+async def test_a_reader_that_is_lost_fails_them_all(
+    connection: asyncpg.Connection, database: Database, market: BarColumns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a market is none: whoever asked is told, and no reader is left behind."""
+    spread = replace(market, day=market.day - 400 * (market.symbol % 3).astype("timedelta64[D]"))
+    await store_bars(connection, "main", spread)
+
+    one_at_a_time = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def doomed() -> AsyncIterator[asyncpg.Connection]:
+        async with database.acquire() as reader:
+            async with one_at_a_time:
+                await connection.execute("SELECT pg_terminate_backend($1)", reader.get_server_pid())
+            yield reader
+
+    with pytest.raises(DatabaseDown):
+        async with database.acquire() as first, first.transaction(isolation="repeatable_read", readonly=True):
+            await load_columns(first, "main", more=doomed)
+    async with database.acquire() as first:
+        assert_equal(await load_columns(first, "main"), spread)
 
 
 async def test_a_panel_needs_no_order(connection: asyncpg.Connection, market: BarColumns) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -139,9 +140,9 @@ async def test_flows_come_with_the_panel_and_change_without_a_rebuild(
 ) -> None:
     read: list[str] = []
 
-    async def count(connection: asyncpg.Connection, workspace: str, since: date = date.min) -> BarColumns:
+    async def count(connection: asyncpg.Connection, workspace: str, **how: Any) -> BarColumns:
         read.append(workspace)
-        return await load_unsorted(connection, workspace, since)
+        return await load_unsorted(connection, workspace, **how)
 
     monkeypatch.setattr(panels_module, "load_unsorted", count)
     market = simulate_market(3, date(2026, 1, 9), 30, 20)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -23,7 +24,7 @@ from ralph.market.rules import simulated_bars
 from ralph.simulator.market import simulate
 from ralph.store import panels as panels_module
 from ralph.store import settling
-from ralph.store.bars import load_unsorted
+from ralph.store.bars import load_newest, load_unsorted
 from ralph.store.database import Database
 from ralph.store.ingest import import_bars
 from ralph.store.panels import PanelStore
@@ -52,9 +53,9 @@ def rebuilds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The workspaces read from Postgres, in order."""
     read: list[str] = []
 
-    async def count(connection: asyncpg.Connection, workspace: str) -> BarColumns:
+    async def count(connection: asyncpg.Connection, workspace: str, **how: Any) -> BarColumns:
         read.append(workspace)
-        return await load_unsorted(connection, workspace)
+        return await load_unsorted(connection, workspace, **how)
 
     monkeypatch.setattr(panels_module, "load_unsorted", count)
     return read
@@ -232,11 +233,11 @@ async def test_a_cache_that_cannot_be_written_says_what_to_do(connection: asyncp
 async def test_a_full_disk_leaves_nothing_that_counts(
     connection: asyncpg.Connection, tmp_path: Path, market: BarColumns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(file: object, array: object) -> None:
+    def full(source: object, capital: object, name: str) -> object:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "save", full)
+        patch.setattr(panels_module, "pieces_of", full)
         with pytest.raises(Misconfigured, match="No space left on device"):
             await PanelStore(tmp_path).load(connection, "demo")
     assert_same(await PanelStore(tmp_path).load(connection, "demo"), build_panel(market))
@@ -260,9 +261,9 @@ async def test_the_panel_never_mixes_two_versions(
     """An import that commits while bars are being read belongs to the next Panel."""
     other = await asyncpg.connect(database_url)
 
-    async def interrupted(reader: asyncpg.Connection, workspace: str) -> BarColumns:
+    async def interrupted(reader: asyncpg.Connection, workspace: str, **how: Any) -> BarColumns:
         await other.execute("UPDATE bars_daily SET close = 7; UPDATE workspaces SET data_version = data_version + 1")
-        return await load_unsorted(reader, workspace)
+        return await load_unsorted(reader, workspace, **how)
 
     with monkeypatch.context() as patch:
         patch.setattr(panels_module, "load_unsorted", interrupted)
@@ -280,11 +281,16 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     """From which Session on bars were read from Postgres, in order."""
     read: list[date] = []
 
-    async def note(connection: asyncpg.Connection, workspace: str, since: date = date.min) -> BarColumns:
+    async def note(connection: asyncpg.Connection, workspace: str, **how: Any) -> BarColumns:
+        read.append(date.min)
+        return await load_unsorted(connection, workspace, **how)
+
+    async def note_newest(connection: asyncpg.Connection, workspace: str, since: date) -> BarColumns:
         read.append(since)
-        return await load_unsorted(connection, workspace, since)
+        return await load_newest(connection, workspace, since)
 
     monkeypatch.setattr(panels_module, "load_unsorted", note)
+    monkeypatch.setattr(panels_module, "load_newest", note_newest)
     return read
 
 

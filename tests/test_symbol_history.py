@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ralph.market.history import Record, Version, learn, listing_of, observe, relist
 from ralph.market.kinds import kind_of, state_of
 from ralph.market.names import choseong, is_choseong, plain
-from ralph.market.roster import Roster
+from ralph.market.roster import Roster, listing_on
 from ralph.market.symbol import Listing, Past, Span, Symbol
 
 FIRST = date(2024, 1, 1)
@@ -111,6 +111,17 @@ def test_a_segment_belongs_to_its_market_but_not_the_other_way_round() -> None:
     roster = Roster([Listing(Symbol("1"), market="KOSDAQ GLOBAL"), Listing(Symbol("2"), market="KOSDAQ")])
     assert roster.on_market("KOSDAQ", FIRST).tolist() == [True, True]
     assert roster.on_market("KOSDAQ GLOBAL", FIRST).tolist() == [True, False]
+
+
+def test_a_listing_as_of_a_day_knows_nothing_that_came_later() -> None:
+    """Its fields are those of the day, the first ones before any was seen."""
+    may, june, july = (date(2025, month, 1) for month in (5, 6, 7))
+    names = (Past("name", "가", may, june - timedelta(days=1)), Past("name", "나", june, july - timedelta(days=1)))
+    moved = Past("market", "KOSDAQ", may, june)
+    listing = Listing(Symbol("005930"), name="다", market="KOSPI", delisted_on=july, past=(moved, *names))
+    assert listing_on(listing, july) == listing
+    assert listing_on(listing, june) == Listing(Symbol("005930"), name="나", market="KOSDAQ", past=names[:1])
+    assert listing_on(listing, date(2020, 1, 1)) == Listing(Symbol("005930"), name="가", market="KOSDAQ")
 
 
 def test_a_list_without_a_date_keeps_the_old_name_even_on_the_same_day() -> None:

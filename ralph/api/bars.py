@@ -24,7 +24,7 @@ from ralph.market.calendar import SEOUL, Calendar
 from ralph.market.columns import BarColumns, adjust_bars
 from ralph.market.flags import Flag
 from ralph.market.grid import clock_grid, seconds
-from ralph.market.minutes import MINUTE, MinuteColumns, resample_minutes
+from ralph.market.minutes import MINUTE, MinuteColumns, adjust_minutes, resample_minutes
 from ralph.market.panel import Panel
 from ralph.market.periods import Days
 from ralph.market.resampling import resample_days
@@ -129,17 +129,16 @@ async def list_bars(
         keep(request.scope, partial(markets.version, workspace))  # minute bars are stored without a new version
     newest: date = panel.sessions[-1].astype(object) if panel.sessions.size else date.min
     async with database.acquire() as connection:
+        actions = await confirmed_actions(connection, panel.workspace, symbol)
         if frame.is_minutes:
             before = datetime.combine(until, datetime.max.time(), SEOUL) if until else datetime.max.replace(tzinfo=UTC)
             minutes = await load_minutes(connection, panel.workspace, symbol, before, MINUTES_READ_MAX)
-            frames = _minute_frames(minutes, frame, newest, calendar)
+            known_on = _known_on(newest, minutes.session_on(), until)
+            frames = _minute_frames(adjust_minutes(minutes, actions, known_on), frame, newest, calendar)
         else:
             daily = await load_bars(connection, panel.workspace, symbol)
-            through = min(newest, until or date.max)
-            actions = await confirmed_actions(connection, panel.workspace, symbol)
-            last = max([_day(newest, newest), *daily.day[-1:]])  # the Panel may be behind what is stored
-            adjusted = adjust_bars(daily, actions, min(last, _day(until, date.max)))
-            frames = _day_frames(adjusted, frame, through, calendar)
+            known_on = _known_on(newest, daily.day, until)
+            frames = _day_frames(adjust_bars(daily, actions, known_on), frame, min(newest, until or date.max), calendar)
     ends_on = frames.session if frames.last_day is None else frames.last_day
     first = int(np.searchsorted(ends_on, _day(since, date.min)))
     end = int(np.searchsorted(frames.session, _day(until, date.max) + 1))
@@ -226,6 +225,12 @@ def _is_korean(listing: Listing) -> bool:
 
 def _day(day: date | None, default: date) -> np.datetime64:
     return np.datetime64(day or default, "D")
+
+
+def _known_on(newest: date, days: Days, until: date | None) -> np.datetime64:
+    """The day whose actions adjust a chart; the Panel may be behind what is stored."""
+    known: np.datetime64 = min(max([_day(newest, newest), *days[-1:]]), _day(until, date.max))
+    return known
 
 
 def _rows(frames: _Frames, shown: slice) -> list[ChartBar]:

@@ -25,6 +25,7 @@ from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.config import Config
 from ralph.errors import BadParameter, TooLarge
+from ralph.jobs.adjustment import follow_imports
 from ralph.jobs.chores import IMPORT, INBOX, ImportArgs
 from ralph.jobs.imports import ENDINGS, FileImport, ImportKind, import_file
 from ralph.market.rules import Reject
@@ -153,7 +154,7 @@ async def upload(
             async with database.acquire() as connection:
                 return await accepted(connection, IMPORT, args, idempotency_key)
         order = FileImport(path, kind, workspace, overrides, adjusted, dry_run, as_of, timezone, unit)
-        report = await import_file(database, order)
+        (report,) = await follow_imports(database, config.adjustment, [await import_file(database, order)])
     for outcome in ("stored", "updated", "unchanged", "rejected"):
         metrics.import_rows.labels(outcome).inc(getattr(report, outcome))
     headers = {"Location": f"/api/v1/imports/{report.run_id}"} if report.run_id else {}

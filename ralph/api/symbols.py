@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
@@ -16,7 +17,10 @@ from ralph.api.quality import symbol_quality
 from ralph.api.rating import show_rating
 from ralph.api.signals import of_symbol
 from ralph.errors import BadParameter
+from ralph.market.roster import Roster, listing_on
+from ralph.market.sessions import SEOUL
 from ralph.market.symbol import Listing
+from ralph.store.capital import Said, capital_of
 from ralph.store.database import Database
 from ralph.store.markets import Markets
 from ralph.store.symbols import find_symbol, list_symbols
@@ -36,11 +40,25 @@ class SymbolPage(msgspec.Struct, frozen=True):
 
 
 class SymbolCard(msgspec.Struct, frozen=True):
-    """One Symbol."""
+    """One Symbol as of a day: whether it was listed, and the newest that was said of its shares and market cap, in
+    shares and won, by then; null where nothing was."""
 
     workspace: str
     simulated: bool
     symbol: Listing
+    as_of: date
+    listed: bool
+    capital: Said | None
+
+
+class CapitalAnswer(msgspec.Struct, frozen=True):
+    """What sources said of a Symbol's listed shares and market cap, by day. truncated: there is more before it."""
+
+    workspace: str
+    simulated: bool
+    symbol: str
+    capital: list[Said]
+    truncated: bool
 
 
 @get("/", operation_id="listSymbols", summary="Symbols, searched and in pages", tags=["symbols"], responses=PROBLEMS)
@@ -74,13 +92,43 @@ async def show(
     code: FromPath[str],
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
+    as_of: FromQuery[date | None] = None,
     workspace: FromQuery[str | None] = None,
 ) -> SymbolCard:
-    """One Symbol."""
+    """One Symbol: now, or as it was on a day, with its name, market, sector and state of then."""
+    panel = markets.panel(workspace)
+    day = as_of or datetime.now(SEOUL).date()
+    async with database.acquire() as connection:
+        listing = await find_symbol(connection, panel.workspace, _text("code", code) or "")
+        said = await capital_of(connection, panel.workspace, listing.symbol, until=day)
+    listed = bool(Roster([listing]).listed(day)[0])
+    known = listing if as_of is None else listing_on(listing, day)
+    return SymbolCard(panel.workspace, panel.simulated, known, day, listed, said[-1] if said else None)
+
+
+@get(
+    "/{code:str}/shares",
+    operation_id="listShares",
+    summary="Listed shares and market cap of a Symbol by day",
+    tags=["symbols"],
+    responses=PROBLEMS,
+)
+async def list_shares(
+    code: FromPath[str],
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    since: Annotated[date | None, QueryParameter(query="from", description="First day.")] = None,
+    until: Annotated[date | None, QueryParameter(query="to", description="Last day.")] = None,
+    limit: Limit = PAGE_MAX,
+    workspace: FromQuery[str | None] = None,
+) -> CapitalAnswer:
+    """What sources said of a Symbol's listed shares and market cap, oldest first; the newest where there is more."""
     panel = markets.panel(workspace)
     async with database.acquire() as connection:
         listing = await find_symbol(connection, panel.workspace, _text("code", code) or "")
-    return SymbolCard(panel.workspace, panel.simulated, listing)
+        span = {"since": since or date.min, "until": until or date.max}
+        said = await capital_of(connection, panel.workspace, listing.symbol, **span, limit=limit + 1)
+    return CapitalAnswer(panel.workspace, panel.simulated, listing.symbol, said[-limit:], len(said) > limit)
 
 
 def _text(field: str, text: str | None) -> str | None:
@@ -90,6 +138,6 @@ def _text(field: str, text: str | None) -> str | None:
     return text
 
 
-_OF_ONE = [show, list_bars, list_passed, show_rating, symbol_quality, of_symbol]
+_OF_ONE = [show, list_shares, list_bars, list_passed, show_rating, symbol_quality, of_symbol]
 
 router = Router("/symbols", route_handlers=[list_page, *_OF_ONE])

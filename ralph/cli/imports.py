@@ -16,6 +16,7 @@ from ralph.cli.jobs import show_job
 from ralph.cli.options import Day, home_option, json_option, one_of, open_database, run, settings
 from ralph.cli.output import ProgressBar, print_json, print_table
 from ralph.errors import BadParameter, BadRequest, RalphError
+from ralph.jobs.adjustment import follow_imports
 from ralph.jobs.imports import FileImport, ImportKind, find_files, told_of, try_file
 from ralph.store.imports import ImportReport, find_import, list_imports, load_rejects
 from ralph.store.ledger import Job
@@ -234,7 +235,19 @@ async def _import_all(options: dict[str, Any], files: Sequence[Path], order: Fil
             with closing(ProgressBar(path.name)) as bar:
                 outcome = await try_file(database, replace(order, path=path), bar)
             _tell(told, path, outcome, options, len(files))
+        followed = await follow_imports(database, config.adjustment, [outcome for _, outcome in told])
+        for at, outcome in enumerate(followed):
+            _tell_more(told, at, outcome, options)
     return None
+
+
+def _tell_more(told: Told, at: int, outcome: ImportReport | BadRequest, options: dict[str, Any]) -> None:
+    """The notes that were added once all files were stored."""
+    path, before = told[at]
+    told[at] = path, outcome
+    if isinstance(outcome, ImportReport) and isinstance(before, ImportReport) and not options["as_json"]:
+        for note in outcome.notes[len(before.notes) :]:
+            click.echo(f"  note: {note}")
 
 
 def _tell(told: Told, path: Path, outcome: ImportReport | BadRequest, options: dict[str, Any], count: int) -> None:

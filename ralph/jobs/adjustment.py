@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
+from ralph.config.sections import AdjustmentConfig
 from ralph.market.adjustment import Action
 from ralph.market.columns import BarColumns, adjust_bars
 from ralph.market.flags import RAW
@@ -18,6 +21,7 @@ from ralph.store.bars import load_bars, load_columns
 from ralph.store.base_prices import load_bases
 from ralph.store.capital import load_capital
 from ralph.store.database import Database
+from ralph.store.imports import ImportReport
 
 SHOWN_BARS = 5  # on each side of the day
 _AROUND = timedelta(days=120)  # holds so many traded bars, but for the longest halts
@@ -45,11 +49,43 @@ class ShownAction(msgspec.Struct, frozen=True):
 async def find_proposals(database: Database, workspace: str, *, auto: bool) -> Findings:
     """Searches all raw bars of a workspace and replaces its open proposals; `auto` confirms where two sources agree."""
     async with database.acquire() as connection:
-        bars = await load_columns(connection, workspace)
-        capital = await load_capital(connection, workspace, bars.listings)
-        base = await load_bases(connection, workspace, bars)
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            bars = await load_columns(connection, workspace, more=database.acquire)
+            capital = await load_capital(connection, workspace, bars.listings)
+            base = await load_bases(connection, workspace, bars)
         found: list[Proposal] = await asyncio.to_thread(propose, bars, base, capital)
         return await store_proposals(connection, workspace, found, auto=auto)
+
+
+Outcome = TypeVar("Outcome")
+
+
+async def follow_imports(
+    database: Database, adjustment: AdjustmentConfig, outcomes: Sequence[Outcome | ImportReport]
+) -> list[Outcome | ImportReport]:
+    """What `adjustment.auto` does once files are stored: where raw bars or listed shares came, it searches their
+    workspaces, confirms where two sources agree, and says so in the last report of each. Doing it twice changes
+    nothing."""
+    followed = list(outcomes)
+    last = {
+        each.workspace: at for at, each in enumerate(outcomes) if isinstance(each, ImportReport) and _may_tell(each)
+    }
+    for workspace, at in last.items() if adjustment.auto else ():
+        found = await find_proposals(database, workspace, auto=True)
+        report = followed[at]
+        if isinstance(report, ImportReport) and found.added:
+            note = (
+                f"adjustment.auto: of {found.added:,} splits, bonus issues or the like that were found, two sources "
+                f"agree on {found.confirmed:,}, which are confirmed; the others wait for you: ralph adjustments ls"
+            )
+            followed[at] = msgspec.structs.replace(report, notes=(*report.notes, note))
+    return followed
+
+
+def _may_tell(report: ImportReport) -> bool:
+    """Whether something was stored from which an unadjusted split can be seen."""
+    is_stored = report.stored + report.updated > 0 and not report.dry_run
+    return is_stored and (report.kind == "shares" or (report.kind == "bars" and not report.adjusted))
 
 
 async def show_action(database: Database, workspace: str, action_id: str) -> ShownAction:

@@ -16,11 +16,12 @@ import msgspec
 from ralph import indicators
 from ralph.embedded.home import Home
 from ralph.errors import BadFile, BadParameter
-from ralph.jobs.adjustment import find_proposals
+from ralph.jobs.adjustment import find_proposals, follow_imports
 from ralph.jobs.imports import FileImport, ImportKind, find_files, import_file, told_of, try_file
 from ralph.jobs.kind import JobContext, JobKind
 from ralph.jobs.quality import run_quality
 from ralph.store.actions import Findings
+from ralph.store.imports import ImportReport
 from ralph.store.panels import PanelStore
 from ralph.store.quality_runs import QualityRun
 
@@ -76,18 +77,29 @@ async def _import(context: JobContext, args: ImportArgs) -> Any:
         timezone=args.timezone,
         unit=args.unit,
     )
-    report: Any
-    if context.checkpoint is None and not await asyncio.to_thread(path.is_dir):
-        report = await import_file(context.database, order, context.progress)
-        async with context.effect(report):
+    told: list[Any]
+    if isinstance(context.checkpoint, dict):
+        told = [context.checkpoint]  # stored and recorded, before the attempt could be settled
+    elif context.checkpoint is None and not await asyncio.to_thread(path.is_dir):
+        told = [await import_file(context.database, order, context.progress)]
+        async with context.effect(told[0]):
             pass
-    elif not isinstance(context.checkpoint, dict):
-        report = await _import_folder(context, order)
     else:
-        report = context.checkpoint  # stored and recorded, before the attempt could be settled
+        return await _ended(context, args, path, await _import_folder(context, order))
+    return (await _ended(context, args, path, told))[0]
+
+
+async def _ended(context: JobContext, args: ImportArgs, path: Path, told: list[Any]) -> list[Any]:
+    """What follows the last file. An attempt that is stopped here comes here again."""
+    outcomes = [each if isinstance(each, ImportReport) or "error" in each else _report(each) for each in told]
+    outcomes = await follow_imports(context.database, context.config.adjustment, outcomes)
     if args.remove:
         await asyncio.to_thread(_remove, path)
-    return report
+    return outcomes
+
+
+def _report(told: Any) -> ImportReport:
+    return msgspec.convert(told, ImportReport)
 
 
 async def _import_folder(context: JobContext, order: FileImport) -> list[Any]:
@@ -138,7 +150,9 @@ async def _adjustments(context: JobContext, args: WorkspaceArgs) -> Findings:
 async def _panel(context: JobContext, args: WorkspaceArgs) -> BuiltPanel:
     context.progress("build", 0, 0)
     async with context.database.acquire() as connection:
-        panel = await PanelStore(context.config.home / "panel").rebuild(connection, args.workspace)
+        panel = await PanelStore(context.config.home / "panel", context.database.acquire).rebuild(
+            connection, args.workspace
+        )
     return BuiltPanel(panel.workspace, panel.data_version, panel.bar_count, len(panel.listings))
 
 

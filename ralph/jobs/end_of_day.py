@@ -202,7 +202,7 @@ async def _quality(chain: _Chain) -> Any:
 
 
 async def _panel(chain: _Chain) -> Any:
-    store = PanelStore(chain.context.config.home / "panel")
+    store = PanelStore(chain.context.config.home / "panel", chain.context.database.acquire)
     async with chain.context.database.acquire() as connection:
         panel = await store.load(connection, chain.workspace)
     return {"data_version": panel.data_version, "sessions": int(panel.sessions.size), "symbols": len(panel.listings)}

@@ -18,6 +18,7 @@ import asyncpg
 import msgspec
 
 from ralph.errors import NotReady
+from ralph.jobs.adjustment import find_proposals
 from ralph.jobs.chores import INBOX
 from ralph.jobs.imports import ENDINGS, FileImport, ImportKind, try_file
 from ralph.jobs.kind import JobContext, JobKind
@@ -36,6 +37,7 @@ FOLDERS: tuple[FolderName, ...] = get_args(FolderName)
 """In the order in which they are imported."""
 
 _RAW = "-raw"
+_TELLING = ("bars-raw", "shares")  # of splits nobody told of
 
 
 class DeliveriesArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,7 +182,11 @@ async def _deliveries(context: JobContext, args: DeliveriesArgs) -> list[Deliver
             since_run = await newest_run(connection)
         async with context.effect(since_run):
             pass
-    return await import_deliveries(context, args.workspace, args.folders or FOLDERS, since_run)
+    found = await import_deliveries(context, args.workspace, args.folders or FOLDERS, since_run)
+    told = any(each.stored + each.updated and each.file.split("/")[0] in _TELLING for each in found)
+    if told and context.config.adjustment.auto:
+        await find_proposals(context.database, args.workspace, auto=True)
+    return found
 
 
 DELIVERIES = JobKind(

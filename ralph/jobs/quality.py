@@ -33,7 +33,7 @@ async def run_and_cover(
     """As `run_quality`; with it comes the coverage of every Session."""
     started_at = datetime.now(UTC)
     async with database.acquire() as connection, one_at_a_time(connection, workspace):
-        snapshot = await take_snapshot(connection, workspace)
+        snapshot = await take_snapshot(connection, workspace, database.acquire)
         found = await asyncio.to_thread(examine, snapshot.bars, calendar, day_of(started_at), config.coverage_pct)
         return await record_run(connection, snapshot, found, started_at, config.runs_kept), found.coverages
 

@@ -36,6 +36,15 @@ class Capital:
         """The same where each column has gone to `place[column]`; the order of columns stays."""
         return replace(self, column=place[self.column].astype(np.int32))
 
+    def renewed(self, since: np.datetime64, newer: Capital, symbols: IndexArray) -> Capital:
+        """The same with what `newer` says in place of all from a day on, and of all about some columns."""
+        kept = (self.day < since) & ~np.isin(self.column, symbols)
+        names = ("column", "day", "shares", "market_cap")
+        joined = {name: np.concatenate([getattr(self, name)[kept], getattr(newer, name)]) for name in names}
+        key = joined["column"].astype(np.int64) * DAY_SPAN + joined["day"].astype(np.int64)
+        order = np.argsort(key, kind="stable")  # two runs in order: nearly a merge
+        return Capital(**{name: values[order] for name, values in joined.items()})
+
     def last(self, day: np.datetime64, symbols: int) -> IndexArray:
         """Where each Symbol's newest statement up to a day stands, -1 where there is none: [symbols]."""
         known = np.flatnonzero(self.day <= day)

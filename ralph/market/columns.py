@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,19 +181,37 @@ class Layout:
 
 def adjust_bars(bars: BarColumns, actions: Sequence[Action], until: np.datetime64) -> BarColumns:
     """One Symbol's bars by day, halted ones among them, as known on a day: raw ones adjusted, RAW taken off."""
+    return replace(bars, **adjusted_line(bars, bars.day, actions, until))
+
+
+class _Line(Protocol):
+    """Bars of one Symbol in order, of whatever length."""
+
+    @property
+    def close(self) -> FloatArray: ...
+    @property
+    def volume(self) -> FloatArray: ...
+    @property
+    def flags(self) -> NDArray[np.uint8]: ...
+
+
+def adjusted_line(
+    bars: _Line, day: NDArray[np.datetime64], actions: Sequence[Action], until: np.datetime64
+) -> dict[str, Any]:
+    """What actions known on a day make of one Symbol's bars, whose days are given: the fields of ADJUSTED and flags."""
     known = sorted((action for action in actions if np.datetime64(action.on) <= until), reverse=True)
     days = np.array([action.on for action in known], dtype="datetime64[D]")
     ratios = np.array([action.ratio for action in known], dtype=np.float64)
     nowhere = np.zeros(len(known), dtype=np.int64)
-    steps = Steps(nowhere, np.searchsorted(bars.day, days), days, ratios)
+    steps = Steps(nowhere, np.searchsorted(day, days), days, ratios)
     factors = steps.factors((bars.flags & RAW > 0)[np.newaxis], until)[0]
     traded = bars.volume > 0
     flags, marked = bars.flags.copy(), bars.flags[traded][np.newaxis].copy()
-    trades = replace(steps, row=np.searchsorted(bars.day[traded], days))
+    trades = replace(steps, row=np.searchsorted(day[traded], days))
     mark_jumps(marked, bars.close[traded][np.newaxis], np.zeros(1, dtype=np.int32), trades, until)
     flags[traded] = marked[0]
     changed: dict[str, Any] = {name: adjusted(name, getattr(bars, name), factors) for name in ADJUSTED}
-    return replace(bars, **changed, flags=flags & ~RAW)
+    return {**changed, "flags": flags & ~RAW}
 
 
 def sorted_bars(bars: BarColumns) -> BarColumns:

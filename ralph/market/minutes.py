@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ralph.market.columns import BarColumns
+from ralph.market.adjustment import Action
+from ralph.market.columns import BarColumns, adjusted_line
 from ralph.market.folding import fold, runs
 from ralph.market.grid import Grid, Instants
 from ralph.market.panel import FloatArray
 from ralph.market.symbol import Listing
 
 MINUTE = np.timedelta64(60, "s")
+_SEOUL = np.timedelta64(9 * 3_600, "s")  # from UTC
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +27,7 @@ class MinuteColumns:
     symbol     int32: index into `listings`
     opened_at  datetime64[s], UTC: where the bar begins
     open..close  float64, won; volume in shares; value in won traded (NaN where the source has none)
-    flags      uint8: `Flag` bits
+    flags      uint8: `Flag` bits, and RAW
     """
 
     listings: tuple[Listing, ...]
@@ -45,6 +48,10 @@ class MinuteColumns:
         """`value`, and close x volume where the source has none."""
         return np.where(np.isnan(self.value), self.close * self.volume, self.value)
 
+    def session_on(self) -> NDArray[np.datetime64]:
+        """The day in Seoul on which each bar begins."""
+        return (self.opened_at + _SEOUL).astype("datetime64[D]")
+
     def numbered(self) -> BarColumns:
         """One Symbol's bars on invented days, one a bar: for what needs their order and nothing else (indicators)."""
         assert len(self.listings) == 1, "bars of several Symbols have no common order"
@@ -59,6 +66,11 @@ class MinuteFrames:
 
     bars: MinuteColumns
     partial: NDArray[np.bool_]
+
+
+def adjust_minutes(bars: MinuteColumns, actions: Sequence[Action], until: np.datetime64) -> MinuteColumns:
+    """One Symbol's bars in order as known on a day: raw ones adjusted as daily bars are, RAW taken off."""
+    return replace(bars, **adjusted_line(bars, bars.session_on(), actions, until))
 
 
 def resample_minutes(bars: MinuteColumns, minutes: int, grid: Grid, through: np.datetime64) -> MinuteFrames:

@@ -2,7 +2,9 @@
 
 Three things speak for an action: a base price that is not the last close, listed shares that change by the same ratio
 (on the day after a split; weeks later after a bonus issue), and an opening beyond the daily limit. Two that agree make
-a proposal certain. Of shares alone nothing is proposed: most issues do not move the base price.
+a proposal certain. Of shares alone nothing is proposed: most issues do not move the base price. Nor is anything of an
+opening within the limit alone; where shares change by the same ratio it is, and it is certain where they change on
+that very day by a ratio as exchanges have it (6:5).
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ MISSING_DAY_COUNT = 5  # so many at least
 RESTLESS_COUNT = 2  # base prices off the last close that nothing explains: more, and a Symbol's are made in another way
 CHANGED = 0.005  # a base price so far from the last close is not a matter of ticks
 AGREE = 0.03  # between the ratio of prices and that of shares
+WITHIN_LEAST, WITHIN_MOST = 1.09, 1.45  # ratios, and their inverses, whose openings lie within the daily limit
+WITHIN_SURE = 1.15  # an opening so far off is no day's movement
+WITHIN_OFF = 0.35  # of what the ratio explains, in logarithms, the opening may miss
+EXACT, NEARLY = 0.0005, 0.002  # off a fraction: new shares on the day of an exchange; of a bonus issue, own ones aside
 SHARES_BEFORE_DAYS, SHARES_SAME_DAYS, SHARES_LATER_DAYS = 40, 5, 75
 
 # Confidence: 1 is for what a person or a file says.
@@ -40,7 +46,8 @@ _PLAUSIBLE = np.unique(
     [float(whole) for whole in (*range(2, 21), 25, 30, 40, 50, 100)]
     + [1.0 / whole for whole in (*range(2, 21), 25, 30, 40, 50, 100)]
     + [1.0 + part / 20.0 for part in range(1, 40)]
-    + [1.0 + 1.0 / 3.0, 1.0 + 2.0 / 3.0, 2.0 / 3.0, 2.0 / 5.0, 3.0 / 10.0, 3.0 / 4.0]
+    + [1.0 + 1.0 / 3.0, 1.0 + 2.0 / 3.0, 2.0 / 3.0, 5.0 / 6.0, 3.0 / 4.0]
+    + [part / 10.0 for part in (3, 4, 6, 7, 8, 9)]
 )
 
 
@@ -49,7 +56,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
     implied_ratio   last close over base price, or over the opening where there is no base price
     shares_ratio    shares after over shares before; shares_on is the day they changed
-    agree           which sources say the same: base_price, shares, jump
+    agree           which sources say the same: base_price, shares, jump (an opening beyond the limit), opening
     """
 
     before_on: date
@@ -90,12 +97,15 @@ def propose(bars: BarColumns, base: FloatArray, capital: Capital) -> list[Propos
         based = ~np.isnan(base_price) & (np.abs(implied - 1.0) > CHANGED)
         jumped = np.isnan(base_price) & (np.abs(opened / close - 1.0) > JUMP_RATIO)
     shares = _Shares(capital)
-    found = []
-    for place in np.flatnonzero(based | jumped).tolist():
-        pair = _Pair(bars, int(before[place]), int(at[place]), float(base_price[place]), float(implied[place]))
-        proposal = _judge(pair, shares)
-        if proposal is not None:
-            found.append(proposal)
+
+    def pair(place: int) -> _Pair:
+        return _Pair(bars, int(before[place]), int(at[place]), float(base_price[place]), float(implied[place]))
+
+    seen = np.flatnonzero(based | jumped)
+    within = shares.openings_explained(bars, before, at, np.where(based | jumped, np.nan, implied))
+    judged = [_judge(pair(place), shares) for place in seen.tolist()]
+    judged += [_judge_opening(pair(place), change) for place, change in within]
+    found = [proposal for proposal in judged if proposal is not None]
     return sorted(_without_restless(found), key=lambda each: (each.on, each.symbol))
 
 
@@ -155,6 +165,17 @@ def _pairs(bars: BarColumns) -> tuple[IndexArray, IndexArray]:
     return at[together], before[together]
 
 
+@dataclass(frozen=True)
+class _Change:
+    """Listed shares before and after they changed, the day on which the new ones were said first, and whether that is
+    the day of the opening that the change explains."""
+
+    before: float
+    after: float
+    on: date
+    is_same_day: bool
+
+
 class _Shares:
     """Listed shares as they were said, by Symbol."""
 
@@ -179,6 +200,66 @@ class _Shares:
         ratios = shares[place:last] / shares[place - 1 : last - 1]
         nearest = int(np.argmin(np.abs(np.log(ratios / implied))))
         return float(shares[place + nearest - 1]), float(shares[place + nearest]), days[place + nearest]
+
+    def openings_explained(
+        self, bars: BarColumns, before: IndexArray, at: IndexArray, implied: FloatArray
+    ) -> list[tuple[int, _Change]]:
+        """For each change of shares by a plausible fraction that fits into the limit the one opening that it explains,
+        if there is one: on the day itself, else within SHARES_LATER_DAYS before.
+
+        before, at, implied  of pairs of traded bars in order; implied is NaN where base price or jump speak already
+        """
+        grown = np.ones(self._shares.size)
+        same = self._column[1:] == self._column[:-1]
+        grown[1:][same] = (self._shares[1:] / self._shares[:-1])[same]
+        size = np.abs(np.log(grown))
+        pair_symbol, pair_day = bars.symbol[at], bars.day[at]
+        found: dict[int, _Change] = {}
+        for change in np.flatnonzero((size >= np.log(WITHIN_LEAST)) & (size <= np.log(WITHIN_MOST))).tolist():
+            off_fraction = np.abs(_PLAUSIBLE / grown[change] - 1.0).min()
+            if off_fraction > NEARLY:
+                continue
+            on, said_before = self._day[change], self._day[change - 1]
+            begin, end = np.searchsorted(pair_symbol, [self._column[change], self._column[change] + 1])
+            days, off = pair_day[begin:end], np.abs(np.log(implied[begin:end]) - np.log(grown[change]))
+            fits = off <= WITHIN_OFF * size[change]
+            spans = (bars.day[before[begin:end]] < on) & (on <= days)
+            chosen = np.flatnonzero(fits & spans)
+            is_prompt = on - said_before <= np.timedelta64(SHARES_SAME_DAYS, "D")
+            is_same_day = bool(chosen.size == 1 and is_prompt and off_fraction <= EXACT)
+            if not is_same_day and size[change] >= np.log(WITHIN_SURE):
+                chosen = np.flatnonzero(fits & (days <= on) & (on - days <= np.timedelta64(SHARES_LATER_DAYS, "D")))
+            elif not is_same_day:
+                continue
+            if chosen.size == 1:
+                numbers = float(self._shares[change - 1]), float(self._shares[change])
+                found[int(begin + chosen[0])] = _Change(*numbers, on.astype(object), is_same_day)
+        return list(found.items())
+
+
+def _judge_opening(pair: _Pair, change: _Change) -> Proposal:
+    """What shares propose that explain an opening within the limit."""
+    before_on, on = pair.days
+    shares_ratio = change.after / change.before
+    ratio, is_fraction = _snap(pair, shares_ratio, on)
+    is_certain = change.is_same_day and bool(abs(np.log(ratio)) >= np.log(WITHIN_SURE))
+    evidence = Evidence(
+        before_on=before_on,
+        close_before=float(pair.bars.close[pair.before]),
+        open_after=float(pair.bars.open[pair.at]),
+        close_after=float(pair.bars.close[pair.at]),
+        base_price=None,
+        shares_before=change.before,
+        shares_after=change.after,
+        shares_on=change.on,
+        implied_ratio=pair.implied,
+        shares_ratio=shares_ratio,
+        agree=("shares", "opening") if is_certain else ("shares",),
+    )
+    confidence = CERTAIN if is_certain else BASE
+    symbol = pair.bars.listings[int(pair.bars.symbol[pair.at])].symbol
+    kind = _kind(ratio, True, not change.is_same_day, is_fraction)
+    return Proposal(symbol, on, kind, ratio, confidence, is_certain, evidence)
 
 
 def _judge(pair: _Pair, shares: _Shares) -> Proposal | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,6 +62,23 @@ class Roster:
     def sector_of(self, day: date) -> NDArray[np.int64]:
         """Each Symbol's sector on a day as a place in `sectors`, -1 without one; as `in_sector`."""
         return self._by_sector.places(day)
+
+
+def listing_on(listing: Listing, day: date) -> Listing:
+    """What was known of a Symbol on a day: its fields of then, and nothing that came later. A field that was first seen
+    later has its first value, as in universes."""
+    then: dict[str, str] = {}
+    for name in sorted({past.field for past in listing.past}):
+        former = _former(listing, name)
+        if day <= former[-1].until:
+            then[name] = next(past.value for past in former if day <= past.until)
+    gone = listing.delisted_on
+    return msgspec.structs.replace(
+        listing,
+        **then,
+        delisted_on=gone if gone is not None and gone <= day else None,
+        past=tuple(past for past in listing.past if past.until < day),
+    )
 
 
 class _Places:

@@ -17,8 +17,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
@@ -28,20 +27,20 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from asyncpg import Connection
-from numpy.typing import NDArray
 
 from ralph.errors import Misconfigured, NotFound, NotReady
 from ralph.market.adjustment import ADJUSTED, Action, Raw
-from ralph.market.append import append, each_session
+from ralph.market.append import Growth, append, each_session
 from ralph.market.capital import Capital
 from ralph.market.columns import BarColumns, Layout
 from ralph.market.panel import FIELDS, Panel
 from ralph.market.symbol import Listing
 from ralph.store.actions import confirmed_actions
-from ralph.store.bars import load_unsorted
+from ralph.store.bars import Readers, load_newest, load_unsorted
 from ralph.store.beside import FOLDER as BESIDE
 from ralph.store.beside import BesideVersion, load_beside, open_beside
 from ralph.store.capital import load_capital
+from ralph.store.panel_files import ARRAYS_CAPITAL, ARRAYS_RAW, CAPITAL, Source, pieces_of, write_arrays
 from ralph.store.settling import is_believable, mark_written, settle
 
 _FORMAT = 4  # raised when the meaning of a file changes; older caches are then rebuilt
@@ -50,11 +49,12 @@ _NEW = ".new-"
 _LOCK = ".lock"
 _LOCK_POLL_S = 0.05
 _LOCK_WAIT_S = 300.0  # a rebuild takes seconds; whoever takes longer hangs
-_WRITERS = 2  # threads that make and write fields while Postgres, done with its part, rests
 APPENDED_DAYS_MAX = 31  # calendar days between the older Panel's last Session and the first new one
-_CAPITAL = ("column", "day", "shares", "market_cap")
-_RAW = ("raw_columns", *(f"raw_{name}" for name in ADJUSTED))
-_ARRAYS = ("sessions", "rows", "first", "flags", *FIELDS, *(f"capital_{name}" for name in _CAPITAL), *_RAW)
+_ARRAYS = (
+    *("sessions", "rows", "first", "flags", *FIELDS),
+    *(f"{ARRAYS_CAPITAL}{name}" for name in CAPITAL),
+    *(f"{ARRAYS_RAW}{name}" for name in ("columns", *ADJUSTED)),
+)
 
 # Versions count up from 0 in every database: what tells two of them apart is the cluster, its timeline (which a
 # restore to an earlier point changes), the database in it and the moment the workspace was made.
@@ -107,8 +107,10 @@ class _Manifest(msgspec.Struct, frozen=True):
 class PanelStore:
     """Panels under a folder. Safe to use from several processes and tasks at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: Readers | None = None) -> None:
+        """more: further connections to the same database, so that a rebuild reads on several at once."""
         self._folder = folder
+        self._more = more
 
     async def version(self, connection: Connection, workspace: str) -> str:
         """The version of the workspace's data now, as Panels carry it; NotFound where there is no such workspace."""
@@ -151,15 +153,16 @@ class PanelStore:
         if older is not None and since == date.max:
             return await asyncio.to_thread(self._rename, version, older)
         if older is None or since is None or not _is_newer(since, older):
-            bars = await load_unsorted(connection, workspace)
+            bars = await load_unsorted(connection, workspace, more=self._more)
             capital = await load_capital(connection, workspace, bars.listings)
             actions = await confirmed_actions(connection, workspace)
             layout = await asyncio.to_thread(Layout, bars, actions)
             return await asyncio.to_thread(self._build, version, layout, bars.listings, capital)
-        bars = await load_unsorted(connection, workspace, since)
-        grown = await asyncio.to_thread(_grown, version, older, bars)
-        capital = await load_capital(connection, workspace, grown.listings)
-        return await asyncio.to_thread(self._build, version, grown, grown.listings, capital)
+        bars = await load_newest(connection, workspace, since)
+        source = await asyncio.to_thread(_grown, version, older, bars)
+        newer = await load_capital(connection, workspace, source.listings, known=older.symbols, since=since)
+        capital = await asyncio.to_thread(_renewed, source, older, since, newer)
+        return await asyncio.to_thread(self._build, version, source, source.listings, capital)
 
     def _open(self, workspace: str, version: _Version) -> Panel | None:
         """The cached Panel of this version, or None where it is absent, torn or another database's."""
@@ -181,9 +184,9 @@ class PanelStore:
             first=arrays["first"],
             fields={name: arrays[name] for name in FIELDS},
             flags=arrays["flags"],
-            capital=Capital(**{name: arrays[f"capital_{name}"] for name in _CAPITAL}),
+            capital=Capital(**{name: arrays[f"{ARRAYS_CAPITAL}{name}"] for name in CAPITAL}),
             actions=manifest.actions,
-            raw=Raw(arrays["raw_columns"], {name: arrays[f"raw_{name}"] for name in ADJUSTED}),
+            raw=Raw(arrays[f"{ARRAYS_RAW}columns"], {name: arrays[f"{ARRAYS_RAW}{name}"] for name in ADJUSTED}),
             workspace=workspace,
             simulated=version.simulated,
             data_version=version.version,
@@ -199,18 +202,18 @@ class PanelStore:
                     return found
         return None
 
-    def _build(
-        self, version: _Version, source: Layout | Panel, listings: tuple[Listing, ...], capital: Capital
-    ) -> Panel:
+    def _build(self, version: _Version, source: Source, listings: tuple[Listing, ...], capital: Capital) -> Panel:
         home = self._folder / version.workspace
         target = home / version.version
         try:
             _clear(home, target)
             draft = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
-            manifest = _Manifest(_FORMAT, version, {}, listings, source.actions)
-            written = _write(draft, partial(_array, source, capital), manifest)
+            sizes = write_arrays(draft, _ARRAYS, partial(pieces_of, source, capital))
+            mark_written(draft)
+            manifest = _Manifest(_FORMAT, version, sizes, listings, source.actions)
+            (draft / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
             shutil.rmtree(target, ignore_errors=True)
-            written.rename(target)
+            draft.rename(target)
             settle(target)
         except OSError as error:
             raise _unwritable(home, error) from error
@@ -306,41 +309,20 @@ def _is_newer(since: date, older: Panel) -> bool:
     )
 
 
-def _grown(version: _Version, older: Panel, bars: BarColumns) -> Panel:
-    """The older Panel with the Sessions of these bars, all newer than its own."""
+def _grown(version: _Version, older: Panel, bars: BarColumns) -> Panel | Growth:
+    """The older Panel with the Sessions of these bars, all newer than its own; the last one is added as it is
+    written."""
     panel = older
-    for session in each_session(bars):
+    *sessions, last = [*each_session(bars)] or [None]
+    for session in sessions:
         panel = append(panel, session, data_version=version.version)
-    return panel
+    return panel if last is None else Growth(panel, last)
 
 
-def _array(source: Layout | Panel, capital: Capital, name: str) -> NDArray[np.generic]:
-    if name.startswith("capital_"):
-        said: NDArray[np.generic] = getattr(capital, name.removeprefix("capital_"))
-        return said
-    if name in _RAW:
-        column = name.removeprefix("raw_")
-        return source.raw.columns if column == "columns" else source.raw.fields[column]
-    if isinstance(source, Panel):
-        return source.fields[name] if name in FIELDS else getattr(source, name)
-    return source.flags() if name == "flags" else source.field(name) if name in FIELDS else getattr(source, name)
-
-
-def _write(folder: Path, array_of: Callable[[str], NDArray[np.generic]], manifest: _Manifest) -> Path:
-    """The Panel, its manifest last, with the sizes of the files."""
-
-    def write_array(name: str) -> int:
-        array = array_of(name)
-        with (folder / f"{name}.npy").open("wb") as file:
-            np.save(file, array)
-            return file.tell()
-
-    # Each field is made, written and let go: a whole Panel of fresh memory at once would cost a second more.
-    with ThreadPoolExecutor(_WRITERS) as writers:
-        sizes = {f"{name}.npy": size for name, size in zip(_ARRAYS, writers.map(write_array, _ARRAYS), strict=True)}
-    mark_written(folder)
-    (folder / _MANIFEST).write_bytes(msgspec.json.encode(msgspec.structs.replace(manifest, sizes=sizes)))
-    return folder
+def _renewed(source: Panel | Growth, older: Panel, since: date, newer: Capital) -> Capital:
+    known = set(older.symbols)
+    added = [column for column, listing in enumerate(source.listings) if listing.symbol not in known]
+    return source.capital.renewed(np.datetime64(since, "D"), newer, np.array(added, dtype=np.int64))
 
 
 def _unwritable(folder: Path, error: OSError) -> Misconfigured:

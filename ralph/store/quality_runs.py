@@ -17,7 +17,7 @@ from ralph.errors import BadParameter, DataNotFound, NotFound, NotReady
 from ralph.market.columns import BarColumns
 from ralph.market.quality import KINDS, Detail, Examination, Finding, Kind, Severity, find
 from ralph.market.symbol import Symbol
-from ralph.store.bars import load_columns
+from ralph.store.bars import Readers, load_columns
 from ralph.store.database import is_gone
 
 FINDINGS_KEPT_MAX = 100_000
@@ -151,13 +151,16 @@ async def one_at_a_time(connection: asyncpg.Connection, workspace: str) -> Async
             await connection.execute(_UNLOCK, workspace)
 
 
-async def take_snapshot(connection: asyncpg.Connection, workspace: str) -> Snapshot:
-    """All bars of a workspace, and the data version that they are; NotFound where there is no such workspace."""
+async def take_snapshot(connection: asyncpg.Connection, workspace: str, more: Readers | None = None) -> Snapshot:
+    """All bars of a workspace, and the data version that they are; NotFound where there is no such workspace.
+
+    more  further connections to read on
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         found = await connection.fetchrow(_WORKSPACE, workspace)
         if found is None:
             raise NotFound(f"there is no workspace {workspace!r}; the usual ones are main and demo", field="workspace")
-        bars = await load_columns(connection, workspace)
+        bars = await load_columns(connection, workspace, more=more)
     return Snapshot(found["id"], found["name"], found["data_version"], bars)
 
 
