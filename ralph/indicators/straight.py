@@ -31,6 +31,7 @@ OPERATIONS_MAX = 300  # what is longer takes too long to compile
 ROWS_MIN = 16  # of a phase worth compiling
 MORE = 1.25  # times the operations that are wanted may be done in a phase
 ROWS_AT_ONCE = 4
+TWICE_MAX = 1.05  # times the columns there are may be worked on
 LANES_MAX = 64  # columns worked on together: what a year of their bars takes stays in a second-level cache
 Key = tuple[object, ...]
 T = TypeVar("T")
@@ -168,9 +169,11 @@ def compile_layout(run: Program, width: int, height: int) -> None:
 
 
 def _fitting(run: Program, width: int, height: int) -> tuple[int, int]:
-    """How many columns, a power of two, and rows to work on together."""
+    """How many columns, a power of two, and rows to work on together: so that few columns come twice."""
     most = min(run.fitting(width, height)[0], LANES_MAX)
     lanes = max(1 << most.bit_length() - 1, oc.WIDE)
+    while lanes > oc.WIDE and -(-width // lanes) * lanes > TWICE_MAX * width:
+        lanes //= 2
     return lanes, ROWS_AT_ONCE
 
 
