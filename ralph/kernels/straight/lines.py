@@ -27,6 +27,7 @@ def splat(value: float) -> str:
 
 
 HOPED, BOUND_MAX = 100, 1_000  # powers of two: prices, volumes and their sums are far less; 1,023 would be infinite
+STEPS_MAX = 150  # from what is read to a result of which something is known
 SUMS = 4  # of sizes side by side: one addition need not wait for the one before
 NAN, ZERO, ONE = splat(float("nan")), splat(0.0), splat(1.0)
 
@@ -49,6 +50,7 @@ class Hopes:
         self._read: set[str] = set()
         self._made: dict[str, tuple[tuple[str, ...], Callable[[int, int], int]]] = {}
         self._chosen: dict[str, tuple[str, ...]] = {}
+        self._steps: dict[str, int] = {}
         self._sizes, self._sums = [ZERO] * SUMS, [ZERO] * SUMS
 
     def may_be_hoped(self, value: str) -> None:
@@ -57,11 +59,18 @@ class Hopes:
 
     def made_of(self, result: str, x: tuple[str, ...], together: Callable[[int, int], int]) -> None:
         """How the size of a result follows from those of what it is made of."""
-        self._made[result] = x, together
+        if self._is_near(result, x):
+            self._made[result] = x, together
 
     def one_of(self, result: str, x: tuple[str, ...]) -> None:
         """A result that is always one of these."""
-        self._chosen[result] = x
+        if self._is_near(result, x):
+            self._chosen[result] = x
+
+    def _is_near(self, result: str, x: tuple[str, ...]) -> bool:
+        """Whether what a result is made of is looked through: not without end."""
+        self._steps[result] = 1 + max(self._steps.get(one, 0) for one in x)
+        return self._steps[result] <= STEPS_MAX
 
     def is_number(self, value: str) -> bool:
         """Whether a value is one, or hoped to be one."""
