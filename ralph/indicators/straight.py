@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Straight(NamedTuple):
-    """A layout whose sizes tell where the machine code of its phases stands, and the functions that must live."""
+    """A layout whose sizes tell where the machine code of its phases stands, and the functions that live with it."""
 
     layout: Layout
     functions: tuple[Function, ...]
@@ -153,13 +153,13 @@ _PHASES: _Compiler[Straight] = _Compiler()
 _BARS: _Compiler[Function] = _Compiler()
 
 
-def layout_of(run: Program, width: int, height: int) -> Layout:
-    """The layout for a Panel of this shape, with machine code where there is some."""
+def layout_of(run: Program, width: int, height: int) -> Straight:
+    """The layout for a Panel of this shape, with machine code where there is some; to be held while it is used."""
     if width < oc.WIDE:
-        return run.fitted(width, height)
+        return Straight(run.fitted(width, height), ())
     fits = _fitting(run, width, height)
     found = _PHASES.find((*run.key, fits), width * height, lambda: straightened(run, run.layout(*fits)))
-    return run.fitted(width, height) if found is None else found.layout
+    return found or Straight(run.fitted(width, height), ())
 
 
 def compile_layout(run: Program, width: int, height: int) -> None:
