@@ -231,10 +231,6 @@ def test_every_kernel_lets_other_threads_run_and_keeps_ieee() -> None:
         assert options["error_model"] == "numpy", name
         assert len(dispatcher.signatures) == 1, name
         assert not dispatcher._can_compile, name
-    options = kernels.steps.operate._targetoptions
-    assert options["error_model"] == "numpy"
-    assert not options.get("fastmath")
-    assert not options.get("parallel")
 
 
 def test_all_indicators_can_be_warmed_up() -> None:

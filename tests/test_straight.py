@@ -44,7 +44,7 @@ def each_operation() -> list[Term]:
 
 
 def phases_of(run: Program, width: int, height: int) -> int:
-    return int(straight.layout_of(run, width, height)[2][kernels.machine.PHASES])
+    return int(straight.layout_of(run, width, height).layout[2][kernels.machine.PHASES])
 
 
 def agrees(terms: list[Term], tail: int, seed: int, fields_of: Fields | None = None) -> None:

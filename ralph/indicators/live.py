@@ -27,6 +27,19 @@ TURNED = 4  # columns that straight code turns into rows at a time
 RING, ROW_KEPT, RING_KEPT = range(3)  # of `kernels.live`, which is not imported before it is used
 
 
+class _Given:
+    """What straight code is given of a call: columns, and their bars' fields; with room for all columns at once."""
+
+    def __init__(self, plan: Plan, symbols: int) -> None:
+        room = symbols + oc.WIDE
+        self.lanes = np.zeros(room, dtype=np.int64)
+        self.rows = np.zeros((len(plan.inputs), room))
+        self._fields = np.zeros(len(FIELDS), dtype=np.int64)
+        for place, name in enumerate(plan.inputs):
+            self._fields[FIELDS.index(name)] = _address(self.rows[place])
+        self.at_lanes, self.at_fields = _address(self.lanes), _address(self._fields)
+
+
 class Live:
     """What a plan's terms know of `symbols` columns, none of which has a bar yet.
 
@@ -42,7 +55,9 @@ class Live:
         first = _initial_rows(self._program, *self._layout[1:])
         self._rings = np.ascontiguousarray(np.repeat(first[:, None], symbols, axis=1))
         self._ahead = np.zeros((symbols, len(self._moves) + 1))
-        self._places = [FIELDS.index(name) for name in plan.inputs]
+        self._memory = (_address(self._ahead), _address(self._rings), symbols)
+        self._given = _Given(plan, symbols)
+        self._bar: Function | None = None
         self._take_up()
 
     @classmethod
@@ -75,8 +90,11 @@ class Live:
     def _advance(self, lanes: NDArray[np.int64], bars: Mapping[str, FloatArray], *, closed: bool) -> FloatArray:
         which = np.ascontiguousarray(lanes, dtype=np.int64)
         assert which.size == 0 or which.view(np.uint64).max() < len(self._ahead)
-        bar = straight.bar_of(self._program, self._layout, self._moves, which.size)
-        return self._look_up(which, bars, closed) if bar is None else self._go_straight(bar, which, bars, closed)
+        if self._bar is None and which.size:
+            self._bar = straight.bar_of(self._program, self._layout, self._moves, which.size)
+        if self._bar is None or which.size == 0:
+            return self._look_up(which, bars, closed)
+        return self._go_straight(self._bar, which, bars, closed)
 
     def _go_straight(
         self, bar: Function, lanes: IndexArray, bars: Mapping[str, FloatArray], closed: bool
@@ -84,15 +102,15 @@ class Live:
         """Columns are worked on some at a time: the last stands in for those that are not there."""
         count = lanes.size
         there = -(-count // oc.WIDE) * oc.WIDE
-        rows = [np.ascontiguousarray(bars[name], dtype=np.float64) for name in self._plan.inputs]
-        assert all(row.shape == (count,) for row in rows)
+        given = self._given
+        for place, name in enumerate(self._plan.inputs):
+            given.rows[place, :count] = bars[name]
+        given.lanes[:count] = lanes
         if there > count:
-            lanes, *rows = (np.pad(one, (0, there - count), "edge") for one in (lanes, *rows))
-        fields = np.zeros(len(FIELDS), dtype=np.int64)
-        fields[self._places] = [_address(row) for row in rows]
+            given.rows[:, count:there] = given.rows[:, count - 1 : count]
+            given.lanes[count:there] = lanes[-1]
         out = np.empty((len(self._plan.terms), there))
-        memory = (_address(self._ahead), _address(self._rings), self._rings.shape[1])
-        bar.call(_address(lanes), there, *memory, _address(fields), _address(out), closed)
+        bar.call(given.at_lanes, there, *self._memory, given.at_fields, _address(out), closed)
         return out[:, :count]
 
     def _look_up(self, which: IndexArray, bars: Mapping[str, FloatArray], closed: bool) -> FloatArray:

@@ -56,7 +56,8 @@ class Plan:
             out[:] = np.nan
             return
         run = self._program(out.shape[1] if out.shape[1] < height else ALL)
-        self._scan(run, straight.layout_of(run, first.size, height), given, first, out)
+        held = straight.layout_of(run, first.size, height)
+        self._scan(run, held.layout, given, first, out)
 
     def straighten(self, width: int, height: int, tail: int) -> None:
         """Compile what computes the newest `tail` rows of Panels of this shape now, and not when it is used again."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 from queue import Full, Queue
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -30,14 +29,16 @@ USES_MIN = 3  # before a program is compiled,
 WORTH = 2_000_000  # and on so many bars of columns together, an operation each
 OPERATIONS_MAX = 300  # what is longer takes too long to compile
 ROWS_MIN = 16  # of a phase worth compiling
+MORE = 1.25  # times the operations that are wanted may be done in a phase
 ROWS_AT_ONCE = 4
-STRETCH, SCRATCH_AT = 1, 3  # of a layout's sizes
+TWICE_MAX = 1.05  # times the columns there are may be worked on
+LANES_MAX = 64  # columns worked on together: what a year of their bars takes stays in a second-level cache
 Key = tuple[object, ...]
 T = TypeVar("T")
 
 
 class Straight(NamedTuple):
-    """A layout whose sizes tell where the machine code of its phases stands, and the functions that must live."""
+    """A layout whose sizes tell where the machine code of its phases stands, and the functions that live with it."""
 
     layout: Layout
     functions: tuple[Function, ...]
@@ -48,19 +49,39 @@ def straightened(run: Program, layout: Layout) -> Straight:
     straight = kernels.straight
     code, slots, sizes = layout
     listing = _listing(run, layout)
-    rows = min(ROWS_AT_ONCE, listing.stretch)
+    rows = ROWS_AT_ONCE
     phases: list[tuple[int, ...]] = []
     functions = []
-    bounds = sorted({run.tail, *code[:, oc.ACTIVE].tolist(), 0}, reverse=True)
-    for begin, end in pairwise(bounds):
-        active = np.flatnonzero(code[:, oc.ACTIVE] >= begin).tolist()
-        if begin - end < ROWS_MIN or not active or not straight.is_writable(listing, active):
+    for begin, end, active in _phases(run, code):
+        if begin - end < ROWS_MIN or len(active) > OPERATIONS_MAX or not straight.is_writable(listing, active):
             continue
         function = straight.phase_function(listing, active, rows, publishes=begin <= run.tail)
         functions.append(function)
         phases.append((begin, end, straight.lowest_row(listing, active), rows, function.address))
     told = np.array([len(phases), *(number for one in phases for number in one)], dtype=np.int64)
     return Straight((code, slots, np.concatenate([sizes[:-1], told])), tuple(functions))
+
+
+def _phases(run: Program, code: NDArray[np.int64]) -> Iterator[tuple[int, int, list[int]]]:
+    """Where phases begin and end, in rows before the last, and what is done in them. Few operations that nobody waits
+    for yet do no harm, and spare a function of their own."""
+    activity = code[:, oc.ACTIVE]
+    bounds = sorted({run.tail, *activity.tolist(), 0}, reverse=True)
+    at = 0
+    while bounds[at] > 0:
+        until = at + 1
+        most = MORE * np.count_nonzero(activity >= bounds[at])
+        while bounds[until] not in (0, run.tail):
+            early = (activity >= bounds[until]) & (activity < bounds[at])
+            if np.count_nonzero(activity >= bounds[until]) > most or _any_window(code[early]):
+                break
+            until += 1
+        yield bounds[at], bounds[until], np.flatnonzero(activity >= bounds[until - 1]).tolist()
+        at = until
+
+
+def _any_window(lines: NDArray[np.int64]) -> bool:
+    return any(oc.NAMES[op] in oc.WINDOWS for op in lines[:, oc.OP].tolist())
 
 
 def straight_bar(run: Program, layout: Layout, moves: NDArray[np.int64]) -> Function | None:
@@ -73,9 +94,8 @@ def straight_bar(run: Program, layout: Layout, moves: NDArray[np.int64]) -> Func
 
 def _listing(run: Program, layout: Layout) -> Listing:
     code, slots, sizes = layout
-    return kernels.straight.Listing(
-        code, slots, run.real, run.initial[0], run.results, int(sizes[SCRATCH_AT]), int(sizes[STRETCH])
-    )
+    lanes, stretch, _, begins = (int(number) for number in sizes[:4])
+    return kernels.straight.Listing(code, slots, run.real, run.initial[0], run.results, begins, lanes, stretch)
 
 
 class _Compiler(Generic[T]):
@@ -133,19 +153,28 @@ _PHASES: _Compiler[Straight] = _Compiler()
 _BARS: _Compiler[Function] = _Compiler()
 
 
-def layout_of(run: Program, width: int, height: int) -> Layout:
-    """The layout for a Panel of this shape, with machine code where there is some."""
-    if len(run.code) > OPERATIONS_MAX or width < oc.WIDE:
-        return run.fitted(width, height)
-    fits = run.fitting(width, height)
+def layout_of(run: Program, width: int, height: int) -> Straight:
+    """The layout for a Panel of this shape, with machine code where there is some; to be held while it is used."""
+    if width < oc.WIDE:
+        return Straight(run.fitted(width, height), ())
+    fits = _fitting(run, width, height)
     found = _PHASES.find((*run.key, fits), width * height, lambda: straightened(run, run.layout(*fits)))
-    return run.fitted(width, height) if found is None else found.layout
+    return found or Straight(run.fitted(width, height), ())
 
 
 def compile_layout(run: Program, width: int, height: int) -> None:
     """Compile a program for Panels of this shape before it is used."""
-    fits = run.fitting(width, height)
+    fits = _fitting(run, width, height)
     _PHASES.make((*run.key, fits), lambda: straightened(run, run.layout(*fits)))
+
+
+def _fitting(run: Program, width: int, height: int) -> tuple[int, int]:
+    """How many columns, a power of two, and rows to work on together: so that few columns come twice."""
+    most = min(run.fitting(width, height)[0], LANES_MAX)
+    lanes = max(1 << most.bit_length() - 1, oc.WIDE)
+    while lanes > oc.WIDE and -(-width // lanes) * lanes > TWICE_MAX * width:
+        lanes //= 2
+    return lanes, ROWS_AT_ONCE
 
 
 def bar_of(run: Program, layout: Layout, moves: NDArray[np.int64], work: int) -> Function | None:

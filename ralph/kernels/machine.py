@@ -125,16 +125,15 @@ def straight(sizes: Whole, at: Whole) -> int:
     """Which phase the row is in that has straight code, its rows until its end; else -1 and the rows before one."""
     height, row = at[HEIGHT], at[ROW]
     at[END] = min((row // sizes[STRETCH] + 1) * sizes[STRETCH], height)
-    if at[LANES] % WIDE == 0:
-        for number in range(sizes[PHASES]):
-            phase = moved(sizes, PHASES + 1 + number * PHASE)
-            begin, end = max(height - phase[FROM], phase[LOWEST]), height - phase[TO]
-            count = (end - row) // phase[ROWS_AT_ONCE]
-            if begin <= row and count > 0:
-                at[END] = row + count * phase[ROWS_AT_ONCE]
-                return number
-            if row < begin:
-                at[END] = min(at[END], begin)
+    for number in range(sizes[PHASES]):
+        phase = moved(sizes, PHASES + 1 + number * PHASE)
+        begin, end = max(height - phase[FROM], phase[LOWEST]), height - phase[TO]
+        count = (end - row) // phase[ROWS_AT_ONCE]
+        if begin <= row and count > 0:
+            at[END] = row + count * phase[ROWS_AT_ONCE]
+            return number
+        if row < begin:
+            at[END] = min(at[END], begin)
     return -1
 
 
@@ -169,9 +168,9 @@ def scan(
     at[BEGINS], at[SCRATCH] = sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
     left = 0
     while left < width:
+        if sizes[PHASES] > 0:
+            left = min(left, width - block)  # straight code knows one width: some columns come twice
         lanes = min(block, width - left)
-        if lanes > WIDE and sizes[PHASES] > 0:
-            lanes -= lanes % WIDE
         at[LEFT], at[LANES], at[YOUNGEST], at[NOT_BEGUN] = left, lanes, 0, -1
         ready[:] = 0
         begins = moved(bank, at[BEGINS] * lanes)

@@ -17,7 +17,8 @@ FILTERS = ("smooth", "decaying_sum")
 
 class Listing(NamedTuple):
     """A program as it is laid out: see `opcodes`; `initial` is what slots hold at first, `begins` the row of memory in
-    which columns' first rows stand, `stretch` how many rows the machine works on together."""
+    which columns' first rows stand, `lanes` (a power of two) and `stretch` how many columns and rows are worked on
+    together."""
 
     code: NDArray[np.int64]
     slots: NDArray[np.int64]
@@ -25,6 +26,7 @@ class Listing(NamedTuple):
     initial: NDArray[np.float64]
     results: NDArray[np.int64]
     begins: int
+    lanes: int
     stretch: int
 
 

@@ -27,6 +27,7 @@ def splat(value: float) -> str:
 
 
 HOPED, BOUND_MAX = 100, 1_000  # powers of two: prices, volumes and their sums are far less; 1,023 would be infinite
+STEPS_MAX = 150  # from what is read to a result of which something is known
 SUMS = 4  # of sizes side by side: one addition need not wait for the one before
 NAN, ZERO, ONE = splat(float("nan")), splat(0.0), splat(1.0)
 
@@ -36,52 +37,91 @@ def _sum(one: int, other: int) -> int:
 
 
 class Hopes:
-    """What is hoped of values, so that missing ones need no care: that their sizes are less than 2 ** HOPED. What is
-    made of such values by a few additions and multiplications is a number too. All that is hoped for is added up; where
-    the sum is as small in the end, every hope was right, and where it is not, the work is done again with care.
+    """What is hoped of values that are read, so that missing ones need no care: that they are numbers or, where more is
+    made of them, that their sizes are less than 2 ** HOPED; what a few additions and multiplications make of such is a
+    number too. What is hoped for is added up. Where the sums are numbers, and small enough, in the end, every hope was
+    right; where they are not, the work is done again with care.
     """
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._bounds: dict[str, int] = {}  # powers of two that sizes are less than
-        self._hopeful: set[str] = set()
-        self._sizes = [ZERO] * SUMS
+        self._bounds: dict[str, int | None] = {}  # powers of two that sizes are less than
+        self._numbers: set[str] = set()
+        self._read: set[str] = set()
+        self._made: dict[str, tuple[tuple[str, ...], Callable[[int, int], int]]] = {}
+        self._chosen: dict[str, tuple[str, ...]] = {}
+        self._steps: dict[str, int] = {}
+        self._sizes, self._sums = [ZERO] * SUMS, [ZERO] * SUMS
 
     def may_be_hoped(self, value: str) -> None:
         """A value that has been read: nothing is hoped of it until that helps."""
-        self._hopeful.add(value)
+        self._read.add(value)
+
+    def made_of(self, result: str, x: tuple[str, ...], together: Callable[[int, int], int]) -> None:
+        """How the size of a result follows from those of what it is made of."""
+        if self._is_near(result, x):
+            self._made[result] = x, together
+
+    def one_of(self, result: str, x: tuple[str, ...]) -> None:
+        """A result that is always one of these."""
+        if self._is_near(result, x):
+            self._chosen[result] = x
+
+    def _is_near(self, result: str, x: tuple[str, ...]) -> bool:
+        """Whether what a result is made of is looked through: not without end."""
+        self._steps[result] = 1 + max(self._steps.get(one, 0) for one in x)
+        return self._steps[result] <= STEPS_MAX
+
+    def is_number(self, value: str) -> bool:
+        """Whether a value is one, or hoped to be one."""
+        if value not in self._numbers and self._is_number(value):
+            self._numbers.add(value)
+        return value in self._numbers
+
+    def _is_number(self, value: str) -> bool:
+        if value in self._read and self._bounds.get(value) is None:
+            self._sums.append(self._lines.make(f"fadd {VECTOR} {self._sums.pop(0)}, {value}"))
+            return True
+        if value in self._chosen:
+            return all(self.is_number(one) for one in self._chosen[value])
+        return self.bound(value) is not None
 
     def hope(self, value: str) -> None:
-        """That it is a number, and not a huge one."""
+        """That its size is less than 2 ** HOPED."""
         if self.bound(value) is None:
             self._bounds[value] = HOPED
             size = self._lines.make(f"call {VECTOR} @llvm.fabs.v{WIDE}f64({VECTOR} {value})")
-            shortest = self._sizes.pop(0)
-            self._sizes.append(self._lines.make(f"fadd {VECTOR} {shortest}, {size}"))
+            self._sizes.append(self._lines.make(f"fadd {VECTOR} {self._sizes.pop(0)}, {size}"))
 
     def bound(self, value: str) -> int | None:
         """The power of two that its size is less than; None where that is not known."""
         if value.startswith("splat"):
             number = struct.unpack(">d", bytes.fromhex(value[-17:-1]))[0]
             return math.frexp(number)[1] if math.isfinite(number) else None
-        if value in self._hopeful:
-            self._hopeful.remove(value)
-            self.hope(value)
-        return self._bounds.get(value)
-
-    def made_of(self, result: str, x: tuple[str, ...], together: Callable[[int, int], int]) -> None:
-        """What is known of a result of these."""
-        bounds = [self.bound(one) for one in x]
-        known = [one for one in bounds if one is not None]
-        if len(known) == len(x) and together(known[0], known[-1]) < BOUND_MAX:
-            self._bounds[result] = together(known[0], known[-1])
+        if value not in self._bounds:
+            self._bounds[value] = None
+            if value in self._read:
+                self.hope(value)
+            elif value in self._made:
+                x, together = self._made[value]
+                known = [one for one in map(self.bound, x) if one is not None]
+                if len(known) == len(x) and together(known[0], known[-1]) < BOUND_MAX:
+                    self._bounds[value] = together(known[0], known[-1])
+            elif value in self._chosen:
+                known = [one for one in map(self.bound, self._chosen[value]) if one is not None]
+                self._bounds[value] = max(known) if len(known) == len(self._chosen[value]) else None
+        return self._bounds[value]
 
     def came_true(self) -> str:
         """Where all of it did."""
-        sizes = self._sizes[0]
-        for one in self._sizes[1:]:
-            sizes = self._lines.make(f"fadd {VECTOR} {sizes}, {one}")
-        return self._lines.flag("olt", sizes, splat(2.0**HOPED))
+        sizes, sums = self._added(self._sizes), self._added(self._sums)
+        return self._lines.every(self._lines.flag("olt", sizes, splat(2.0**HOPED)), self._lines.there(sums))
+
+    def _added(self, parts: list[str]) -> str:
+        total = parts[0]
+        for one in parts[1:]:
+            total = self._lines.make(f"fadd {VECTOR} {total}, {one}")
+        return total
 
 
 class Lines:
@@ -183,11 +223,14 @@ class Lines:
 
     def is_number(self, *values: str) -> bool:
         """Whether these are known or hoped to be numbers."""
-        return self.hopes is not None and all(self.hopes.bound(one) is not None for one in values)
+        return self.hopes is not None and all(self.hopes.is_number(one) for one in values)
 
     def chosen(self, flag: str, yes: str, no: str) -> str:
-        """One of two, of which the same is known as of both."""
-        return self._known(self.pick(flag, yes, no), (yes, no), max)
+        """One of two, of which is known what is known of both."""
+        result = self.pick(flag, yes, no)
+        if self.hopes is not None:
+            self.hopes.one_of(result, (yes, no))
+        return result
 
     def unless_missing(self, x: tuple[str, ...], value: str) -> str:
         """NaN where one of these is."""

@@ -42,9 +42,7 @@ class _Phase:
         arguments = ", ".join(f"ptr {name}" for name in (BANK, PANELS, AT, OUT, READY))
         lines.say(f"define void @{NAME}({arguments}) {{")
         lines.label("entry")
-        self.end, self.left, self.lanes, self.width = (
-            lines.load_whole(AT, place) for place in (oc.END, oc.LEFT, oc.LANES, oc.WIDTH)
-        )
+        self.end, self.left, self.width = (lines.load_whole(AT, place) for place in (oc.END, oc.LEFT, oc.WIDTH))
         begin, height = lines.load_whole(AT, oc.ROW), lines.load_whole(AT, oc.HEIGHT)
         self.tail = lines.load_whole(AT, oc.TAIL)
         self.top = lines.whole("sub", height, self.tail)
@@ -109,7 +107,7 @@ class _Phase:
         lines = self.lines
         lines.label("lanes_end")
         lines.say(f"  %i_next = add i64 %i, {WIDE}")
-        more = lines.make(f"icmp slt i64 %i_next, {self.lanes}")
+        more = lines.make(f"icmp slt i64 %i_next, {self.listing.lanes}")
         lines.say(f"  br i1 {more}, label %lanes, label %rows_end")
         lines.label("rows_end")
         lines.say(f"  %row_next = add i64 %row, {self.rows}")
@@ -137,13 +135,17 @@ class _Rows(Body):
                 self._publish(on)
 
     def memory(self, row: str | int) -> str:
-        start = self.lines.moved(BANK, self.lines.whole("mul", self.phase.lanes, row))
-        return self.lines.moved(start, "%i")
+        return self.lines.moved(self.lines.moved(BANK, int(row) * self.listing.lanes), "%i")
 
     def kept(self, slot: int, by: str | int) -> str:
+        """Rings and rows are powers of two long, so that a place in a ring is a few digits of where a row stands."""
         base, mask = self.listing.slots[slot].tolist()
-        at = self.lines.whole("and", self.lines.whole("add", self.row, by), mask)
-        return self.memory(self.lines.whole("add", at, base))
+        lanes = self.listing.lanes
+        by = by * lanes if isinstance(by, int) else self.lines.whole("mul", by, lanes)
+        start = self.lines.whole("mul", self.row, lanes)
+        at = self.lines.whole("and", self.lines.whole("add", start, by), mask * lanes)
+        turned = self.lines.moved(self.lines.moved(BANK, at), "%i")
+        return self.lines.moved(turned, base * lanes)
 
     def field(self, field: int, on: int) -> str:
         """The rows that come next are sent for."""
