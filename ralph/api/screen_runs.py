@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from ralph import screens
 from ralph.api.departures import while_connected
-from ralph.api.jobs import Prefer, accepted, is_async
+from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.api.screens import Limit, read_universe, respond
 from ralph.errors import BadParameter
@@ -170,6 +170,7 @@ async def fill_history(
     markets: NamedDependency[Markets],
     workspace: FromQuery[str | None] = None,
     prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Filled | Response[Job]:
     """Run a screen as of each Session of a range that it was not run for, and write who matched.
 
@@ -181,7 +182,7 @@ async def fill_history(
         saved = await find_screen(connection, name, screen_id)
         if is_async(prefer):
             args = ScreenRunsArgs(saved.id, data.since, data.until, name)
-            return await accepted(connection, SCREEN_RUNS, args, None)
+            return await accepted(connection, SCREEN_RUNS, args, idempotency_key)
     return await while_connected(request, screening.fill(name, saved, data.since, data.until))
 
 
