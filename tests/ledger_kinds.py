@@ -64,6 +64,19 @@ async def _act(context: JobContext, args: WordArgs) -> Any:
     return os.getpid()
 
 
+_alone = 0
+
+
+async def _count(context: JobContext, args: WordArgs) -> int:
+    """How many of this kind are at work in this process."""
+    global _alone  # that is what is counted
+    _alone += 1
+    found = _alone
+    await asyncio.sleep(0.05)
+    _alone -= 1
+    return found
+
+
 NOTHING = JobKind("nothing", "Nothing", "없음", WordArgs, _nothing)
 STEPS = JobKind("steps", "Steps", "단계", StepArgs, _steps, timeout_s=60, retry_s=(0.05,))
 ACT = JobKind("act", "Act", "동작", WordArgs, _act, timeout_s=60, retry_s=(0.05,))
@@ -71,5 +84,7 @@ BRIEF = JobKind("brief", "Brief", "잠깐", WordArgs, _act, timeout_s=0.05, retr
 APART = JobKind("apart", "Apart", "따로", WordArgs, _act, "long", 60, is_heavy=True, retry_s=(0.05,))
 STEPS_APART = JobKind("steps_apart", "Steps", "단계", StepArgs, _steps, "long", 60, is_heavy=True, retry_s=(0.05,))
 
-KINDS: Kinds = {kind.name: kind for kind in (NOTHING, STEPS, ACT, BRIEF, APART, STEPS_APART)}
+ALONE = JobKind("alone", "Alone", "혼자", WordArgs, _count, at_once=1)
+
+KINDS: Kinds = {kind.name: kind for kind in (NOTHING, STEPS, ACT, BRIEF, APART, STEPS_APART, ALONE)}
 CATALOGUE = CataloguePath("ledger_kinds:KINDS")

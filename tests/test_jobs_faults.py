@@ -47,6 +47,13 @@ _AT_WORK = "SELECT count(*) FROM jobs WHERE state = 'running' AND split_part(wor
 _RESTARTED = "SELECT extract(epoch FROM started_at)::float8 FROM jobs WHERE attempt = 2"
 
 
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    opened = await asyncpg.connect(database_url)
+    yield opened
+    await opened.close()
+
+
 @contextmanager
 def worker_process(
     home: Path, database_url: str, redis_url: str, pace: str = "short"
@@ -82,11 +89,10 @@ async def drain(connection: asyncpg.Connection) -> None:
 
 @pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.long)])
 async def test_a_worker_killed_at_any_moment_costs_nothing(
-    database_url: str, redis_url: str, tmp_path: Path, kills: int
+    connection: asyncpg.Connection, database_url: str, redis_url: str, tmp_path: Path, kills: int
 ) -> None:
     """kill -9 at random points of jobs here and in children: every job ends, every effect happens once."""
     chance = random.Random(kills)
-    connection = await asyncpg.connect(database_url)
     await connection.execute(ledger_kinds.EFFECTS)
     for _ in range(kills):
         for kind in (STEPS, STEPS, STEPS_APART):
@@ -105,15 +111,13 @@ async def test_a_worker_killed_at_any_moment_costs_nothing(
     effects = dict(await connection.fetch(_EFFECTS))
     assert len(effects) == 3 * kills
     assert all(steps == list(range(STEPS_EACH)) for steps in effects.values())
-    await connection.close()
 
 
 @pytest.mark.long
 async def test_a_killed_workers_job_goes_on_within_thirty_seconds(
-    database_url: str, redis_url: str, tmp_path: Path
+    connection: asyncpg.Connection, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     """With the leases and sweeps that are there by default, here and in a process of its own."""
-    connection = await asyncpg.connect(database_url)
     await connection.execute(ledger_kinds.EFFECTS)
     for kind in (STEPS, STEPS_APART):
         await enqueue(connection, kind, StepArgs(STEPS_EACH, 0.5))
@@ -128,16 +132,14 @@ async def test_a_killed_workers_job_goes_on_within_thirty_seconds(
     assert max(again) <= 30
     assert await connection.fetch(_WRONG) == []
     assert all(steps == list(range(STEPS_EACH)) for steps in dict(await connection.fetch(_EFFECTS)).values())
-    await connection.close()
 
 
 @pytest.mark.long
 async def test_a_worker_told_to_stop_has_ended_within_ten_seconds(
-    database_url: str, redis_url: str, tmp_path: Path
+    connection: asyncpg.Connection, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     """What is nearly done is finished, the rest is handed over and no attempt counts for it, not even of a process
     that hears nothing; nothing happens twice."""
-    connection = await asyncpg.connect(database_url)
     await connection.execute(ledger_kinds.EFFECTS)
     near = await enqueue(connection, STEPS, StepArgs(4, 0.5))
     far = [await enqueue(connection, kind, StepArgs(30, 0.5)) for kind in (STEPS, STEPS_APART)]
@@ -149,7 +151,7 @@ async def test_a_worker_told_to_stop_has_ended_within_ten_seconds(
         process.terminate()
         await asyncio.to_thread(process.wait, PATIENCE_S)
         assert time.monotonic() - told_at <= 10
-    rows = {row["id"]: row for row in await connection.fetch("SELECT id::text, * FROM jobs")}
+    rows = {str(row["id"]): row for row in await connection.fetch("SELECT * FROM jobs")}
     assert rows[near]["state"] == "succeeded"
     assert {rows[each]["state"] for each in (*far, deaf)} == {"queued"}
     assert {rows[each]["attempt"] - rows[each]["handovers"] for each in (*far, deaf)} == {0}
@@ -158,28 +160,23 @@ async def test_a_worker_told_to_stop_has_ended_within_ten_seconds(
         await drain(connection)
     effects = dict(await connection.fetch(_EFFECTS))
     assert effects == {near: list(range(4))} | {each: list(range(30)) for each in far}
-    await connection.close()
 
 
 async def test_a_job_that_kills_its_worker_is_dead_after_five(
-    database_url: str, redis_url: str, tmp_path: Path
+    connection: asyncpg.Connection, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     """It takes one worker with it; from then on it is tried in a process of its own, and the others end well."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        poison = await enqueue(connection, ACT, WordArgs("die"), priority=1)
-        good = [await enqueue(connection, ACT, WordArgs()) for _ in range(3)]
-        with worker_process(tmp_path, database_url, redis_url) as first:
-            await asyncio.to_thread(first.wait, PATIENCE_S)
-        assert first.returncode == -signal.SIGKILL
-        with worker_process(tmp_path, database_url, redis_url) as second:
-            await drain(connection)
-            assert second.poll() is None
-        rows = await connection.fetch("SELECT id::text, state, attempt FROM jobs ORDER BY id")
-        assert tuple(rows[0]) == (poison, "dead", 5)
-        assert [(row["id"], row["state"]) for row in rows[1:]] == [(job_id, "succeeded") for job_id in good]
-    finally:
-        await connection.close()
+    poison = await enqueue(connection, ACT, WordArgs("die"), priority=1)
+    good = [await enqueue(connection, ACT, WordArgs()) for _ in range(3)]
+    with worker_process(tmp_path, database_url, redis_url) as first:
+        await asyncio.to_thread(first.wait, PATIENCE_S)
+    assert first.returncode == -signal.SIGKILL
+    with worker_process(tmp_path, database_url, redis_url) as second:
+        await drain(connection)
+        assert second.poll() is None
+    rows = await connection.fetch("SELECT id::text, state, attempt FROM jobs ORDER BY id")
+    assert tuple(rows[0]) == (poison, "dead", 5)
+    assert [(row["id"], row["state"]) for row in rows[1:]] == [(job_id, "succeeded") for job_id in good]
 
 
 @asynccontextmanager

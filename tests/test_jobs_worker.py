@@ -14,7 +14,7 @@ from typing import Any
 import ledger_kinds
 import msgspec
 import pytest
-from ledger_kinds import ACT, APART, BRIEF, NOTHING, STEPS, STEPS_APART, StepArgs, WordArgs
+from ledger_kinds import ACT, ALONE, APART, BRIEF, NOTHING, STEPS, STEPS_APART, StepArgs, WordArgs
 
 from ralph.config import Config, JobsConfig
 from ralph.jobs.kind import JobKind, enqueue
@@ -148,6 +148,15 @@ async def test_progress_and_effects_are_written(means: Means) -> None:
         assert (await ended(means.database, job_id)).result == 8
     async with means.database.acquire() as connection:
         assert await connection.fetchval("SELECT array_agg(step ORDER BY step) FROM effects") == list(range(8))
+
+
+async def test_a_kind_is_no_more_at_once_than_it_may_be(means: Means) -> None:
+    """Others of its queue are not held up by those of it that wait."""
+    waiting = [await ask(means.database, ALONE, WordArgs()) for _ in range(4)]
+    beside = await ask(means.database, NOTHING, WordArgs())
+    async with working(means):
+        assert (await ended(means.database, beside)).state == "succeeded"
+        assert [(await ended(means.database, job_id)).result for job_id in waiting] == [1] * 4
 
 
 async def test_a_worker_that_stops_hands_over(means: Means) -> None:

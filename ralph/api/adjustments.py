@@ -9,7 +9,7 @@ from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from ralph.api.jobs import Prefer, accepted, is_async
+from ralph.api.jobs import IdempotencyKey, Prefer, accepted, is_async
 from ralph.api.problems import PROBLEMS
 from ralph.config import Config
 from ralph.errors import BadParameter
@@ -97,13 +97,14 @@ async def propose(
     markets: NamedDependency[Markets],
     workspace: FromQuery[str | None] = None,
     prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Findings | Response[Job]:
     """Look for unadjusted splits in raw prices, base prices and listed shares; open proposals are replaced. With
     `Prefer: respond-async` the answer is 202 and a job."""
     name = markets.panel(workspace).workspace
     if is_async(prefer):
         async with database.acquire() as connection:
-            return await accepted(connection, ADJUSTMENTS, WorkspaceArgs(name), None)
+            return await accepted(connection, ADJUSTMENTS, WorkspaceArgs(name), idempotency_key)
     return await find_proposals(database, name, auto=config.adjustment.auto)
 
 

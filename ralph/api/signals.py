@@ -151,13 +151,14 @@ async def run(
     signalling: NamedDependency[Signalling],
     workspace: FromQuery[str | None] = None,
     prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Ran | Response[Job]:
     """Make the Signals of a Session, and of those since the last one that was played; twice is as once. With `Prefer:
     respond-async` the answer is 202 and a job."""
     if is_async(prefer):
         args = SignalsArgs(markets.panel(workspace).workspace, until=data.as_of, system=data.system)
         async with database.acquire() as connection:
-            return await accepted(connection, SIGNALS, args, None)
+            return await accepted(connection, SIGNALS, args, idempotency_key)
     return await signalling.run(workspace, data.as_of, data.system)
 
 

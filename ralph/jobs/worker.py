@@ -175,8 +175,8 @@ class Worker:
             kinds = [name for name in self._kinds if name not in full]
             if room <= 0 or not kinds:
                 return True
-            # One by one where kinds have limits of their own.
-            limit = 1 if queue == "long" else room
+            # One by one where kinds have limits of their own: a claim does not count them.
+            limit = 1 if any(self._kinds[name].at_once and self._kinds[name].queue == queue for name in kinds) else room
             leases = await claim(connection, Claim(queue, kinds, self.name, self._jobs.lease_s, limit))
             for lease in leases:
                 if (older := self._held.get(lease.id)) is not None:
@@ -334,9 +334,12 @@ class Worker:
             await asyncio.sleep(self._jobs.sweep_s)
 
     async def _sweep_once(self) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         await self._keep_held()  # the database was away, or we were slow: what is ours is not lost
         async with self._means.database.acquire() as connection:
-            lost = await sweep(connection, self._jobs.attempts_max, self.name)
+            has_stood_still = loop.time() - began > self._jobs.heartbeat_s  # since then: the next round keeps first
+            lost = [] if has_stood_still else await sweep(connection, self._jobs.attempts_max, self.name)
             found = await backlog(connection)
         for job_id, kind, state in lost:
             _log.warning("job %s (%s) was lost by its worker and is %s", job_id, kind, state)
