@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.goal import REPETITIONS, Goal
 from benchmarks.stream_servers import MESSAGE_BYTES_SENT, SYMBOLS, TOPIC
+from benchmarks.watching import speed_of_watching
 
 PEER_CLIENTS = 1_000
 GAP_S = 0.1  # ten messages a second, as everywhere here
@@ -85,6 +86,7 @@ async def measure() -> list[Goal]:
     """All of them; the peers only where they are compared."""
     per_delivery = await _cost_of_a_delivery()
     ours, picows, channels = (per_delivery[kind] for kind in ("ralph", "picows", "channels"))
+    await asyncio.to_thread(speed_of_watching)
     print(f"stream: {ours:.1f} us a delivery, picows {picows:.1f}, channels {channels:.1f}", file=sys.stderr)
     return [
         Goal("W1", ours / picows, 1.5, 1.2, "lower", "x"),

@@ -117,8 +117,8 @@ def test_the_gate_is_judged_at_the_close_of_each_minute() -> None:
     day = market_after(5)[1]
     sectors = {"even": np.arange(0, len(day.universe), 2), "odd": np.arange(1, len(day.universe), 2)}
     last = {name: bar.open * 0.97 for name, bar in day.indices.items()}
-    about = {"workspace": "demo", "simulated": True, "data_version": "v"}
-    tape = Tape(replace(frame_of(day), sectors=sectors, indices=last, **about))
+    frame = replace(frame_of(day), sectors=sectors, indices=last, workspace="demo", simulated=True)
+    tape = Tape(frame)
     judged = 0
     for batch in batches_of(day):
         for event in tape.advance(batch):

@@ -20,7 +20,8 @@ KINDS = st.lists(st.sampled_from(["open", "none", "full", "closed", "gone"]), ma
 def test_each_takes_what_it_can(kinds: list[str], wire: bytes) -> None:
     """Open ones all; full and broken ones nothing; where there is none nothing is done."""
     with contextlib.ExitStack() as stack:
-        descriptors, readers = [], []
+        descriptors: list[int] = []
+        readers: list[socket.socket] = []
         for kind in kinds:
             ours, theirs = (stack.enter_context(each) for each in socket.socketpair())
             ours.setblocking(False)

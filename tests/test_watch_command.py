@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from live_server import KEY, PATIENCE_S, Live, MemoryJournal, live
+from serving import Server
+from websockets.sync.client import connect as listen
 
 from ralph.cli import watch
 from ralph.cli.watch import watch_command
@@ -30,9 +32,10 @@ class Terminal:
 
     def watch(self, *arguments: str) -> asyncio.Task[tuple[str, str]]:
         """What it prints, on standard output and beside it; the error it ends with is raised."""
-        return asyncio.create_task(asyncio.to_thread(self._run, *arguments))
+        return asyncio.create_task(asyncio.to_thread(self.run, *arguments))
 
-    def _run(self, *arguments: str) -> tuple[str, str]:
+    def run(self, *arguments: str) -> tuple[str, str]:
+        """The same, here."""
         env = {"RALPH_HOME": str(self._home)}
         result = CliRunner().invoke(watch_command, arguments, env=env, standalone_mode=False)
         if result.exception is not None:
@@ -91,9 +94,9 @@ async def test_quotes_are_watched(tmp_path: Path) -> None:
             ("quote:005930", 71_000),
             ("quote:000660", 70_000),
         ]
+        before = server.station.rounds.flushes
         board = terminal.watch("--frames", "2")
-        await heard(server, "board")
-        await asyncio.sleep(0.1)  # the snapshot is on its way before the next
+        await written(server, before)  # the snapshot
         server.hub.publish_many("quote:", ["005930"], [quote("005930", 71_400)])
         out, _ = await board
         assert "71,400" in out
@@ -111,8 +114,9 @@ async def test_signals_are_told_once_through_connections_that_end(
     async with served(tmp_path) as (server, terminal):
         told = terminal.watch("--signals", "--frames", "3", "--json")
         await heard(server, "signals")
+        before = server.station.rounds.flushes
         server.hub.announce("signals", signal(1))
-        await heard_to_the_end(server)
+        await written(server, before)
         server.station.rounds.hang_up_all(RESTART, "again")
         server.hub.announce("signals", signal(2))
         async with asyncio.timeout(PATIENCE_S):
@@ -127,10 +131,9 @@ async def test_signals_are_told_once_through_connections_that_end(
         assert "삼성전자" in out
 
 
-async def heard_to_the_end(server: Live) -> None:
-    """Wait until everything announced was written to those who read it."""
+async def written(server: Live, before: int) -> None:
+    """Wait until there were more messages than before."""
     async with asyncio.timeout(PATIENCE_S):
-        before = server.station.rounds.flushes
         while server.station.rounds.flushes == before:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -169,3 +172,28 @@ async def test_a_key_that_does_not_open_and_no_server(tmp_path: Path) -> None:
         assert refused.value.exit_code == 5
     with pytest.raises(RalphError, match="start one with `ralph up`"):
         await terminal.watch("--seconds", "5")
+
+
+@pytest.mark.long
+def test_the_simulated_market_is_watched(simulated: Server) -> None:
+    """A whole server: its board moves, one of its symbols, and its gate is judged as minutes close."""
+    terminal = Terminal(simulated.home)
+    out, _ = terminal.run("--frames", "5", "--json")
+    quotes = [quote for line in out.splitlines() for quote in json.loads(line)["data"]]
+    assert len(quotes) > 100
+    assert all(quote["price"] > 0 for quote in quotes)
+    symbol = quotes[-1]["symbol"]
+    out, _ = terminal.run(symbol, "--frames", "2")
+    assert symbol in out
+    with simulated.client() as client:
+        board = client.get("/api/v1/board").json()
+    url = simulated.url.replace("http", "ws", 1) + "/ws"
+    key = (simulated.home / "owner.key").read_text().strip()
+    with listen(url, additional_headers={"Authorization": f"Bearer {key}"}) as socket:
+        assert json.loads(socket.recv())["type"] == "hello"
+        socket.send('{"op":"subscribe","topics":["gate"]}')
+        assert json.loads(socket.recv(PATIENCE_S))["type"] == "subscribed"
+        gate = json.loads(socket.recv(PATIENCE_S))["frames"][-1]["data"]
+    assert (gate["workspace"], gate["simulated"], gate["as_of"]) == ("demo", True, board["session"])
+    assert {part["name"] for part in gate["components"]} == {"KOSPI", "KOSDAQ", "sectors"}
+    assert len(gate["sectors"]) > 10

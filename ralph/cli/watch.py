@@ -85,7 +85,13 @@ RIGHT = frozenset({"price", "change", "change %", "volume", "entry", "stop"})
 @home_option
 @json_option
 def watch_command(
-    symbols: tuple[str, ...], screen: str | None, signals: bool, home: Path | None, as_json: bool, **until: Any
+    symbols: tuple[str, ...],
+    screen: str | None,
+    signals: bool,
+    seconds: float | None,
+    count: int | None,
+    home: Path | None,
+    as_json: bool,
 ) -> None:
     """Watch SYMBOLs (or the whole board), a screen, or signals; with --json a line for each frame."""
     if bool(symbols) + bool(screen) + signals > 1:
@@ -98,7 +104,7 @@ def watch_command(
         raise Unavailable(f"no server holds {own.path}; start one with `ralph up`")
     url = holder.url.replace("http", "ws", 1) + "/ws"
     with _shown(watched, as_json) as show:
-        run(_watch(_frames(url, own.owner_key(), watched), watched, show, **until))
+        run(_watch(_frames(url, own.owner_key(), watched), watched, show, seconds, count))
     if not as_json and not sys.stdout.isatty():
         print_table(watched.headings, watched.rows, right=watched.right)
 

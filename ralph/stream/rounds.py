@@ -9,6 +9,7 @@ import importlib
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ralph.stream.frames import Chunk
 from ralph.stream.hub import Hub
@@ -21,6 +22,14 @@ GAP_S = 0.005  # between rounds: what happens meanwhile goes into one message
 LOOK_S = 0.5  # how often those are looked for that do not read
 
 Send = Callable[[list[int], bytes], list[tuple[int, int]]]
+
+
+class Taken(NamedTuple):
+    """A message for those it is not written to yet, and their places in its topics before it."""
+
+    mailboxes: list[Mailbox]
+    wire: bytes
+    before: dict[Newest | Announced, int]
 
 
 class Rounds:
@@ -37,7 +46,7 @@ class Rounds:
         self._due: dict[Crowd, None] = {}
         self._known: dict[frozenset[Newest | Announced], Crowd] = {}  # crowds that others may join
         self._strangers: list[Crowd] = []  # that have taken all there is, and are not known
-        self._unwritten: deque[tuple[list[Mailbox], bytes]] = deque()  # taken, and written in this round
+        self._unwritten: deque[Taken] = deque()
         self._blocked: dict[Mailbox, None] = {}
         self._wake = asyncio.Event()
         self._send: Send | None = None
@@ -63,10 +72,10 @@ class Rounds:
 
     def apart(self, mailbox: Mailbox) -> Crowd:
         """Let a mailbox read by itself, as it is to hear something else than others from now on; its crowd then."""
-        for some in self._unwritten:
-            if mailbox in some[0]:
-                some[0].remove(mailbox)
-                self._write([mailbox], some[1])
+        for taken in self._unwritten:
+            if mailbox in taken.mailboxes:
+                taken.mailboxes.remove(mailbox)
+                mailbox.writer.write(taken.wire)
                 break
         crowd = mailbox.crowd
         if len(crowd.members) > 1:
@@ -140,12 +149,13 @@ class Rounds:
         return min(LOOK_S, max(0.0, latest - CREDIT_S - self._clock())) if self._due else LOOK_S
 
     def _take(self, crowd: Crowd, now: float, made: dict[tuple[Chunk, ...], bytes]) -> int:
-        """Take what a crowd is to be given, for those of it that can be written to; how many that are."""
-        for mailbox in [each for each in crowd.members if not each.writer.is_ready]:
-            self._block(mailbox, now)
-            if len(crowd.members) == 1:
+        """Take what a crowd is to be given; for how many that is. It is not made for one that cannot be written to."""
+        if len(crowd.members) == 1:
+            (mailbox,) = crowd.members
+            if not mailbox.writer.is_ready:
+                self._block(mailbox)
                 return 0
-            self.apart(mailbox)
+        before = {topic: crowd.places[topic] for topic in crowd.news}
         wire = crowd.take(now, made)
         mailboxes = list(crowd.members)
         if crowd.is_behind:
@@ -156,7 +166,7 @@ class Rounds:
             self._strangers.append(crowd)
         if wire is None:
             return 0
-        self._unwritten.append((mailboxes, wire))
+        self._unwritten.append(Taken(mailboxes, wire, before))
         return len(mailboxes)
 
     def _introduce(self, crowd: Crowd) -> None:
@@ -183,30 +193,44 @@ class Rounds:
         self._strangers.clear()
         written = 0
         while self._unwritten:
-            mailboxes, wire = self._unwritten[0]
-            some = mailboxes[: YIELD_EACH - written]
-            del mailboxes[: len(some)]
-            if not mailboxes:
+            taken = self._unwritten[0]
+            some = taken.mailboxes[: YIELD_EACH - written]
+            del taken.mailboxes[: len(some)]
+            if not taken.mailboxes:
                 self._unwritten.popleft()
-            self._write(some, wire)
+            self._write(some, taken)
             written += len(some)
             if written == YIELD_EACH:
                 written = 0
                 await asyncio.sleep(0)
 
-    def _write(self, mailboxes: list[Mailbox], wire: bytes) -> None:
-        self.flushes += len(mailboxes)
-        self.bytes += len(mailboxes) * len(wire)
+    def _write(self, mailboxes: list[Mailbox], taken: Taken) -> None:
+        wire = taken.wire
         if self._send is None or len(mailboxes) < self._many:
-            for mailbox in mailboxes:
-                mailbox.writer.write(wire)
-            return
-        for place, taken in self._send([mailbox.writer.straight() for mailbox in mailboxes], wire):
-            mailboxes[place].writer.write(wire[taken:])
+            unsent = [(place, 0) for place in range(len(mailboxes))]
+        else:
+            unsent = self._send([mailbox.writer.straight() for mailbox in mailboxes], wire)
+        written = len(mailboxes)
+        for place, sent in unsent:
+            mailbox = mailboxes[place]
+            if sent or mailbox.writer.is_ready:
+                mailbox.writer.write(wire[sent:])
+            else:
+                self._fall_behind(mailbox, taken.before)
+                written -= 1
+        self.flushes += written
+        self.bytes += written * len(wire)
 
-    def _block(self, mailbox: Mailbox, now: float) -> None:
+    def _fall_behind(self, mailbox: Mailbox, before: dict[Newest | Announced, int]) -> None:
+        """It takes nothing: it goes on alone from where it was before its crowd took what it does not get."""
+        crowd = self.apart(mailbox)
+        crowd.places |= before
+        crowd.news |= dict.fromkeys(before)
+        self._block(mailbox)
+
+    def _block(self, mailbox: Mailbox) -> None:
         if mailbox.blocked_at is None and mailbox.writer.is_open:
-            mailbox.blocked_at = now
+            mailbox.blocked_at = self._clock()
             self._blocked[mailbox] = None
 
     def _unblock(self, mailbox: Mailbox) -> None:
