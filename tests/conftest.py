@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Generator, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -30,6 +31,8 @@ pytest_plugins = ("browsing",)
 
 TEMPLATE = "ralph_template"
 ROOT = Path(__file__).resolve().parent.parent
+TIMESCALE_URL = os.environ.get("RALPH_TEST_TIMESCALE_URL")
+"""A server with TimescaleDB, and a user who may make databases there: all tests of the store then use it."""
 
 Result = TypeVar("Result")
 
@@ -70,15 +73,29 @@ class Running:
 
     async def command(self, *commands: str) -> None:
         """Run commands on the server's own database."""
-        connection = await asyncpg.connect(self.url_of("ralph"))
+        connection = await asyncpg.connect(TIMESCALE_URL or self.url_of("ralph"))
         try:
             for command in commands:
                 await connection.execute(command)
         finally:
             await connection.close()
 
+    async def make_database(self, name: str) -> None:
+        """A migrated database of that name. On TimescaleDB it is no copy: its workers hold on to a template."""
+        if TIMESCALE_URL is None:
+            await self.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+            return
+        await self.command(f"CREATE DATABASE {name}")
+        connection = await asyncpg.connect(self.url_of(name))
+        try:
+            await migrate(connection)
+        finally:
+            await connection.close()
+
     def url_of(self, database: str) -> str:
-        """The address of another database of the same server."""
+        """The address of another database of the same server: of TimescaleDB's where one is given."""
+        if TIMESCALE_URL is not None:
+            return urlsplit(TIMESCALE_URL)._replace(path=f"/{database}").geturl()
         return self.servers.database_url.replace("@/ralph?", f"@/{database}?")
 
 
@@ -96,7 +113,8 @@ def running() -> Iterator[Running]:
             session = Running(home)
             try:
                 session.do(session.servers.start())
-                session.do(session.make_template())
+                if TIMESCALE_URL is None:
+                    session.do(session.make_template())
                 yield session
             finally:
                 session.close()
@@ -130,7 +148,7 @@ def _temporary_home() -> Iterator[Path]:
 def database_url(running: Running) -> Iterator[str]:
     """A fresh, migrated database, dropped after the test."""
     name = f"test_{secrets.token_hex(6)}"
-    running.do(running.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    running.do(running.make_database(name))
     yield running.url_of(name)
     running.do(running.command(f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -9,6 +9,7 @@ from typing import get_args
 import asyncpg
 import numpy as np
 import pytest
+from conftest import TIMESCALE_URL
 from panel_bars import store_bars
 from test_quality import LAST, halted, holed, market, split
 
@@ -118,6 +119,7 @@ async def test_one_run_at_a_time(database: Database, connection: asyncpg.Connect
     await run_quality(database, "main", PUBLISHED, CONFIG)
 
 
+@pytest.mark.skipif(TIMESCALE_URL is not None, reason="the database is one with TimescaleDB")
 async def test_the_embedded_database_keeps_bars_in_partitions(connection: asyncpg.Connection) -> None:
     storage = await bar_storage(connection)
     assert storage.kind == "partitions"

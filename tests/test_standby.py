@@ -96,7 +96,7 @@ async def copied(primary: Postgres, home: Home) -> Postgres:
     source = f"host={primary.place.sockets} port=5432 user=ralph application_name=standby"
     command = [postgres_install() / "bin" / "pg_basebackup", "--pgdata", home.path / "postgres", "--dbname", source]
     options = ["--write-recovery-conf", "--slot", "standby", "--create-slot", "--checkpoint", "fast"]
-    made = await asyncio.create_subprocess_exec(*command, *options)
+    made = await asyncio.create_subprocess_exec(*map(str, command), *options)
     assert await made.wait() == 0
     return Postgres(home)
 
@@ -224,8 +224,9 @@ def watched_pair(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes], i
 
 def knows_all(port: int) -> bool:
     """Whether a sentinel has found the replica and both other sentinels."""
-    with contextlib.suppress(redis.RedisError), contextlib.closing(redis.Redis(port=port)) as client:
-        found: Any = client.execute_command("SENTINEL MASTER", "ralph")
+    sentinel: Any = redis.Redis(port=port)
+    with contextlib.suppress(redis.RedisError), contextlib.closing(sentinel):
+        found = sentinel.sentinel_master("ralph")
         return bool(found["num-slaves"] == 1 and found["num-other-sentinels"] == 2)
     return False
 
