@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import msgspec
@@ -11,10 +13,13 @@ import numpy as np
 import pytest
 from live_days import ON, frame_of
 from numpy.typing import NDArray
+from panel_bars import store_bars
 from test_intraday import golden, needs_golden
 
 from ralph.errors import BadParameter, DataNotFound, NotFound
 from ralph.jobs.minute_scanning import MinuteQuestion, SessionMinutes, answer, bind, load, minute_cards, only_minutes
+from ralph.jobs.scanning import Scanning, ScanRequest
+from ralph.jobs.screening import Screening
 from ralph.live.days import stored_day
 from ralph.market.calendar import PUBLISHED
 from ralph.market.columns import BarColumns, build_panel
@@ -24,6 +29,8 @@ from ralph.market.symbol import Listing, Symbol
 from ralph.scanners.running import Asked, ScanAnswer
 from ralph.simulator.market import simulate
 from ralph.store.database import Database
+from ralph.store.markets import Markets
+from ralph.store.panels import PanelStore
 from ralph.store.session_minutes import load_session_minutes
 from ralph.store.usual_volume import SESSIONS, hours_before, load_usual_volume
 from ralph.tape.frame import SessionFrame
@@ -91,33 +98,39 @@ def cut_at(stored: SessionMinutes, until: int) -> SessionMinutes:
     return replace(stored, minutes=MinuteColumns(minutes.listings, **columns), until=until)
 
 
+@pytest.fixture(scope="module")
+def shorter(panel: Panel, bars: BarColumns) -> list[Panel]:
+    """With the Session's own daily bars as the newest, and without them."""
+    last = np.flatnonzero(bars.day < np.datetime64(DAY))
+    names = [name for name in BarColumns.__dataclass_fields__ if name != "listings"]
+    older = BarColumns(bars.listings, **{name: getattr(bars, name)[last] for name in names})
+    return [build_panel(bars.traded(DAY)), build_panel(older)]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scan_sees_nothing_after_its_minute(
-    panel: Panel, bars: BarColumns, stored: SessionMinutes, name: str
+    panel: Panel, shorter: list[Panel], stored: SessionMinutes, name: str
 ) -> None:
     """Neither later minutes nor the Session's own daily bars, nor later Sessions."""
-    for slot in (2, 95, 391):
+    for slot in (2, 95) if name == "daytrading" else (95,):
         until = stored.hours[0] + slot * MINUTE_NS
-        older = build_panel(bars.traded(panel.sessions[panel.places[DAY]].astype(object)))
-        last = np.flatnonzero(bars.day < np.datetime64(DAY))
-        before = build_panel(
-            BarColumns(
-                bars.listings,
-                **{each: getattr(bars, each)[last] for each in BarColumns.__dataclass_fields__ if each != "listings"},
-            )
-        )
         whole = ask(panel, replace(stored, until=until), name)
-        for other in (older, before):
+        for other in shorter:
             found = ask(other, cut_at(stored, until), name)
             assert msgspec.json.encode(found.matches) == msgspec.json.encode(whole.matches), (name, slot)
         assert whole.as_of == DAY
 
 
-def test_what_was_found_stays_found(panel: Panel, stored: SessionMinutes) -> None:
+@pytest.fixture(scope="module")
+def at_the_close(panel: Panel, stored: SessionMinutes) -> dict[str, ScanAnswer]:
+    return {name: ask(panel, stored, name) for name in SCAN_NAMES}
+
+
+def test_what_was_found_stays_found(panel: Panel, stored: SessionMinutes, at_the_close: dict[str, ScanAnswer]) -> None:
     """The scans of minutes tell a Symbol once: later answers begin with the earlier ones."""
     for name in SCAN_NAMES:
         earlier = ask(panel, replace(stored, until=stored.hours[0] + 60 * MINUTE_NS), name).matches
-        later = ask(panel, stored, name).matches
+        later = at_the_close[name].matches
         at = stored.hours[0] + 60 * MINUTE_NS
         assert sorted(each.symbol for each in earlier) == sorted(
             each.symbol for each in later if each.at is not None and each.at.timestamp() * 1e9 <= at
@@ -129,8 +142,8 @@ def test_what_was_found_stays_found(panel: Panel, stored: SessionMinutes) -> Non
             assert each.components[0].ko
 
 
-def test_every_scan_finds_something_somewhere(panel: Panel, stored: SessionMinutes) -> None:
-    found = {name: ask(panel, stored, name).total_matches for name in SCAN_NAMES}
+def test_every_scan_finds_something_somewhere(at_the_close: dict[str, ScanAnswer]) -> None:
+    found = {name: answer.total_matches for name, answer in at_the_close.items()}
     quiet = {name for name, count in found.items() if not count}
     assert quiet <= {"near_limit", "gap_up"}, found
 
@@ -266,5 +279,42 @@ async def test_the_usual_volume_is_the_mean_of_ten_sessions(database_url: str, p
             with pytest.raises(BadParameter) as refused:
                 await load(database, PUBLISHED, panel, sessions[-2], at)
             assert refused.value.field == "at"
+    finally:
+        await database.close()
+
+
+@pytest.mark.anyio
+async def test_a_stored_session_is_asked_by_its_minute(
+    database_url: str, tmp_path: Path, bars: BarColumns, panel: Panel, stored: SessionMinutes
+) -> None:
+    """What comes from the database is what was put in."""
+    minutes, database = stored.minutes, Database()
+    await database.connect(database_url)
+    try:
+        async with database.acquire() as connection:
+            await store_bars(connection, "main", bars)
+            await connection.execute("SELECT ensure_minute_partition($1)", DAY)
+            ids = dict(await connection.fetch("SELECT code, id FROM symbols"))
+            codes = [ids[each.symbol] for each in minutes.listings]
+            names = ("open", "high", "low", "close", "volume", "value")
+            numbers = [getattr(minutes, name).tolist() for name in names]
+            instants = [at.replace(tzinfo=UTC) for at in minutes.opened_at.astype(object).tolist()]
+            places = [codes[at] for at in minutes.symbol.tolist()]
+            records = [(*row, *MADE) for row in zip(places, instants, *numbers, strict=True)]
+            await connection.copy_records_to_table("bars_minute", records=records)
+        markets = Markets(database, PanelStore(tmp_path))
+        await markets.refresh()
+        with ThreadPoolExecutor(1) as kernels:
+            screening = Screening(database, markets, kernels, observe=lambda seconds: None)
+            scanning = Scanning(database, markets, screening, kernels, PUBLISHED)
+            for name, at, slot in (("opening_range_breakout", "10:30", 90), ("daytrading", "15:30", 390)):
+                request = ScanRequest(as_of=DAY, at=at, universe_filter="none")
+                body = (await scanning.scan("main", name, request)).body
+                until = stored.hours[0] + slot * MINUTE_NS
+                expected = ask(panel, replace(stored, usual_volume=None, until=until), name)
+                found = msgspec.json.decode(body, type=ScanAnswer)
+                assert found.matches == expected.matches
+                assert found.matches
+                assert (found.as_of, found.at) == (DAY, expected.at)
     finally:
         await database.close()
