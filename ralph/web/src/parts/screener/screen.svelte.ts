@@ -8,7 +8,7 @@ export const CHANGE = "change(close, 1)";
 export const RANGE_52 = "(close - lowest(252)) / (highest(252) - lowest(252))";
 export const COLUMNS = ["close", CHANGE, "value", RANGE_52];
 
-const PAGE = 100;
+const PAGE = 60; // more than a screen of rows; scrolling brings the next
 const TYPING_MS = 10; // keys that come in one moment, as from a paste or an input method, are one question
 const STILL_MS = 300; // who types no more for so long may want to know who nearly matched
 const SEPARATOR = ";";
