@@ -152,10 +152,8 @@ async def test_several_readers_see_one_snapshot(
 async def test_one_reader_will_do_where_no_more_are_to_be_had(
     connection: asyncpg.Connection, market: BarColumns
 ) -> None:
-    @contextlib.asynccontextmanager
-    async def none_left() -> AsyncIterator[asyncpg.Connection]:
+    def none_left() -> contextlib.AbstractAsyncContextManager[asyncpg.Connection]:
         raise DatabaseDown("all are taken")
-        yield connection
 
     spread = replace(market, day=market.day - 400 * (market.symbol % 3).astype("timedelta64[D]"))
     await store_bars(connection, "main", spread)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from serving import environment
 
 from ralph.brokers.files import read_bars, read_symbols
 from ralph.market.flags import Flag
@@ -90,3 +95,25 @@ async def test_the_symbol_master_is_stored(database_url: str, shared_dir: Path) 
     assert (await import_symbols(connection, "main", symbols)).stored == 6_971
     assert (await import_symbols(connection, "main", symbols)).unchanged == 6_971
     await connection.close()
+
+
+@pytest.mark.long
+def test_five_million_rows_of_csv_take_less_than_1500_megabytes(tmp_path: Path) -> None:
+    """The peak of the command that reads, checks and stores them, and of each of its servers."""
+    days = pl.Series("date", np.busday_offset("2026-05-29", np.arange(-2_499, 1), roll="backward"))
+    codes = pl.Series("symbol", [f"B{number:05}" for number in range(2_000)])
+    price = pl.int_range(pl.len()) % 9_000 + 1_000
+    rows = codes.to_frame().join(days.to_frame(), how="cross").with_columns(price.alias("close"))
+    bars = rows.with_columns(
+        (pl.col("close") + 3).alias("open"), (pl.col("close") + 9).alias("high"), pl.lit(900).alias("low")
+    )
+    bars.with_columns(pl.col("close").alias("volume")).write_csv(tmp_path / "bars.csv")
+    command = [sys.executable, "-m", "ralph", "import", "bars", str(tmp_path / "bars.csv"), "--json"]
+    with (tmp_path / "told.json").open("wb") as told:
+        process = subprocess.Popen(command, stdout=told, stdin=subprocess.DEVNULL, env=environment(tmp_path / "home"))
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    (report,) = msgspec.json.decode((tmp_path / "told.json").read_bytes())
+    assert report["stored"] == 5_000_000
+    assert used.ru_maxrss < 1_500_000  # KB

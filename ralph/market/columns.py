@@ -112,24 +112,28 @@ class Layout:
 
     def __init__(self, bars: BarColumns, actions: Sequence[Action] = ()) -> None:
         symbols = len(bars.listings)
+        self.listings = bars.listings
         self.actions = tuple(sorted(actions))
         self._bars = bars
         self._traded = bars.volume > 0
-        column = bars.symbol[self._traded]
-        count = np.bincount(column, minlength=symbols)
+        sessions, session = sessions_of(bars.day)
+        self.sessions = frozen(sessions)
+        cell = session.astype(np.int64)
+        cell *= symbols
+        cell += bars.symbol
+        rows = np.full((sessions.size, symbols), NO_BAR, dtype=np.int32)
+        rows.reshape(-1)[cell] = np.where(self._traded, np.int32(0), np.int32(HALTED))
+        count = np.count_nonzero(rows == 0, axis=0)
         height = int(count.max(initial=0))
         self._shape = (height, symbols)
         self.first: IntArray = frozen((height - count).astype(np.int32))
-        sessions, session = sessions_of(bars.day)
-        self.sessions = frozen(sessions)
-        rows = np.full((sessions.size, symbols), NO_BAR, dtype=np.int32)
-        rows[session, bars.symbol] = HALTED
-        session = session[self._traded]
-        _number(rows, session, column, self.first)
+        _number(rows, self.first)
         self.rows: IntArray = frozen(rows)
-        self._place = rows[session, column].astype(np.int64)
+        # Of a bar without trade the cell behind the last: nothing need be left out when fields are made.
+        self._place = rows.reshape(-1)[cell].astype(np.int64)
         self._place *= symbols
-        self._place += column
+        self._place += bars.symbol
+        self._place[~self._traded] = height * symbols
         self.raw, self._raw_flags, self._steps = self._find_raw()
 
     def field(self, name: str) -> FloatArray:
@@ -161,8 +165,7 @@ class Layout:
         at = np.flatnonzero(self._traded & is_acted[bars.symbol]) if acted.size else np.empty(0, np.int64)
         columns = np.unique(bars.symbol[at[bars.flags[at] & RAW > 0]]).astype(np.int64)
         at = at[np.isin(bars.symbol[at], columns)]
-        cell = self._place[np.searchsorted(np.flatnonzero(self._traded), at)] if at.size else at
-        rank, row = np.searchsorted(columns, bars.symbol[at]), cell // max(symbols, 1)
+        rank, row = np.searchsorted(columns, bars.symbol[at]), self._place[at] // max(symbols, 1)
         fields = {name: np.full((columns.size, height), np.nan) for name in ADJUSTED}
         for name, values in fields.items():
             values[rank, row] = getattr(bars, name)[at]
@@ -174,9 +177,10 @@ class Layout:
         return Raw(frozen(columns), fields), flags, steps
 
     def _spread(self, values: NDArray[Number], empty: float) -> NDArray[Number]:
-        spread = np.full(self._shape, empty, dtype=values.dtype)
-        spread.ravel()[self._place] = values[self._traded]
-        return spread
+        height, symbols = self._shape
+        spread = np.full(height * symbols + 1, empty, dtype=values.dtype)
+        spread[self._place] = values
+        return spread[:-1].reshape(self._shape)
 
 
 def adjust_bars(bars: BarColumns, actions: Sequence[Action], until: np.datetime64) -> BarColumns:
@@ -246,11 +250,11 @@ def frozen(array: NDArray[Number]) -> NDArray[Number]:
     return array
 
 
-def _number(rows: IntArray, session: IntArray, column: IntArray, first: IntArray) -> None:
-    """Writes into `rows` the row of every traded bar: each Symbol counts its own, from its first row on."""
-    traded = np.zeros(rows.shape, dtype=np.bool_)
-    traded[session, column] = True
+def _number(rows: IntArray, first: IntArray) -> None:
+    """Writes the row of every traded bar into the map, which holds 0 there: each Symbol counts its own, from its first
+    row on."""
     following = first.copy()
-    for line, trades in zip(rows, traded, strict=True):
-        line[trades] = following[trades]
+    for line in rows:
+        trades = line == 0
+        np.copyto(line, following, where=trades)
         following += trades

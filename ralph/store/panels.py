@@ -157,12 +157,12 @@ class PanelStore:
             capital = await load_capital(connection, workspace, bars.listings)
             actions = await confirmed_actions(connection, workspace)
             layout = await asyncio.to_thread(Layout, bars, actions)
-            return await asyncio.to_thread(self._build, version, layout, bars.listings, capital)
+            return await asyncio.to_thread(self._build, version, layout, capital)
         bars = await load_newest(connection, workspace, since)
         source = await asyncio.to_thread(_grown, version, older, bars)
         newer = await load_capital(connection, workspace, source.listings, known=older.symbols, since=since)
         capital = await asyncio.to_thread(_renewed, source, older, since, newer)
-        return await asyncio.to_thread(self._build, version, source, source.listings, capital)
+        return await asyncio.to_thread(self._build, version, source, capital, older)
 
     def _open(self, workspace: str, version: _Version) -> Panel | None:
         """The cached Panel of this version, or None where it is absent, torn or another database's."""
@@ -202,19 +202,21 @@ class PanelStore:
                     return found
         return None
 
-    def _build(self, version: _Version, source: Source, listings: tuple[Listing, ...], capital: Capital) -> Panel:
+    def _build(self, version: _Version, source: Source, capital: Capital, older: Panel | None = None) -> Panel:
         home = self._folder / version.workspace
         target = home / version.version
         try:
-            _clear(home, target)
+            for leftover in home.glob(f"{_NEW}*"):
+                shutil.rmtree(leftover, ignore_errors=True)
             draft = Path(tempfile.mkdtemp(prefix=_NEW, dir=home))
             sizes = write_arrays(draft, _ARRAYS, partial(pieces_of, source, capital))
             mark_written(draft)
-            manifest = _Manifest(_FORMAT, version, sizes, listings, source.actions)
+            manifest = _Manifest(_FORMAT, version, sizes, source.listings, source.actions)
             (draft / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
             shutil.rmtree(target, ignore_errors=True)
             draft.rename(target)
-            settle(target)
+            settle(target, older)
+            _clear(home, target)
         except OSError as error:
             raise _unwritable(home, error) from error
         found = self._open(version.workspace, version)
@@ -312,11 +314,11 @@ def _is_newer(since: date, older: Panel) -> bool:
 def _grown(version: _Version, older: Panel, bars: BarColumns) -> Panel | Growth:
     """The older Panel with the Sessions of these bars, all newer than its own; the last one is added as it is
     written."""
+    sessions = list(each_session(bars))
     panel = older
-    *sessions, last = [*each_session(bars)] or [None]
-    for session in sessions:
+    for session in sessions[:-1]:
         panel = append(panel, session, data_version=version.version)
-    return panel if last is None else Growth(panel, last)
+    return Growth(panel, sessions[-1]) if sessions else panel
 
 
 def _renewed(source: Panel | Growth, older: Panel, since: date, newer: Capital) -> Capital:

@@ -21,13 +21,16 @@ def mark_written(folder: Path) -> None:
     (folder / MARK).write_bytes(_WRITTEN + _boot())
 
 
-def settle(folder: Path) -> None:
+def settle(folder: Path, replaced: object = None) -> None:
     """Brings the files of a folder to the disk and marks that they are; in the background, where boots can be told
-    apart. A folder that is removed meanwhile needs no mark."""
+    apart. A folder that is removed meanwhile needs no mark.
+
+    replaced  what is held until then: giving back the pages of large files takes as long as writing them
+    """
     if _boot():
-        threading.Thread(target=_settle, args=(folder,), name="settle", daemon=True).start()
+        threading.Thread(target=_settle, args=(folder, replaced), name="settle", daemon=True).start()
     else:
-        _settle(folder)
+        _settle(folder, replaced)
 
 
 def is_believable(folder: Path) -> bool:
@@ -36,7 +39,7 @@ def is_believable(folder: Path) -> bool:
     return mark[:1] == _ON_DISK or (bool(_boot()) and mark == _WRITTEN + _boot())
 
 
-def _settle(folder: Path) -> None:
+def _settle(folder: Path, replaced: object) -> None:
     with contextlib.suppress(OSError):
         own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # stays this folder when another takes its name
         try:
