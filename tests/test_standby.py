@@ -242,7 +242,7 @@ async def test_sentinel_makes_a_new_master_and_jobs_go_on(database_url: str, run
                 master.kill()
                 killed = time.monotonic()
             await asyncio.sleep(0.05)
-        await drain(connection, 60)
+        await drain(connection)
         await asyncio.to_thread(wait_until, lambda: answers(front, "master"), TAKEN_OVER_S)
         sys.stderr.write(f"another Redis was master {time.monotonic() - killed:.1f} s after the first was killed\n")
     states = dict(await connection.fetch("SELECT state, count(*) FROM jobs GROUP BY state"))
