@@ -21,6 +21,7 @@ import { settings } from "../lib/settings.svelte";
 import { t } from "../lib/words";
 
 const SHOWN = 160; // bars at first; the rest is a drag away
+const SCALE_PX = 76; // wide enough for most prices: a scale that changes its width makes every canvas anew
 const ROOM = 8; // bars to the right of the newest: a mark on it has its name beside it
 const HUES = ["#e08a00", "#8e44ad", "#008a8a", "#b03a76", "#6b7f00", "#3f6fd1", "#a0522d", "#4a8f3c"];
 
@@ -75,7 +76,7 @@ export class ChartCanvas {
     this.#chart = createChart(place, {
       autoSize: true,
       layout: { attributionLogo: false, fontFamily: "system-ui, sans-serif", panes: { enableResize: true } },
-      rightPriceScale: { borderVisible: false },
+      rightPriceScale: { borderVisible: false, minimumWidth: SCALE_PX },
       timeScale: { borderVisible: false, rightOffset: ROOM },
       localization: { locale: "en-US", dateFormat: "yyyy-MM-dd", priceFormatter: plainPrice },
       crosshair: { mode: 0 },
