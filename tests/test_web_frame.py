@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["/", "/screener", "/screener?q=rsi(14) < 45", "/symbols", "/symbols/{code}", "/signals"]
-PAGES += ["/signals?view=performance", "/live", "/system", "/help", "/nothing"]
+FOUND = "/screener?q=rsi(14) < 45"
+PAGES = ["/", "/screener", FOUND, f"{FOUND}&tab=excluded", f"{FOUND}&tab=compare&vs=close > sma(20)"]
+PAGES += ["/symbols", "/symbols/{code}", "/live", "/nothing"]  # signals, system and help are in test_web_live
 TOUCH_PX = 44
 SCRIPT_KB_MAX = 250  # compressed, of everything a first visit to a page loads
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 DEMO = "workspace=demo"
-TABS = [f"/system?tab={tab}" for tab in ("imports", "jobs", "quality", "health", "sources")]
+TABS = [f"/system?tab={tab}" for tab in ("imports", "jobs", "schedule", "quality", "health", "sources")]
 PARTS = [f"/help?part={part}" for part in ("first", "language", "keys", "api")]
 PAGES = ["/signals", "/signals?id={id}", "/signals?view=performance&by=grade", *TABS, *PARTS]
 
-MEASURED_S = 4
+MEASURED_S = 2
 PARSES_MAX = 3  # an update may take as long as decoding its text so many times: a third of it is that alone
 
 

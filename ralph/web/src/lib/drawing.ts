@@ -46,6 +46,11 @@ export interface Drawing {
   marks: readonly Mark[];
 }
 
+/** A day without trade is stored with the close alone: there is no candle to draw. */
+export function isTraded(bar: ChartBar): boolean {
+  return bar.high > 0;
+}
+
 /** Nothing to draw, always the same nothing: what has not changed is not drawn again. */
 export const NOTHING: readonly never[] = [];
 

@@ -14,6 +14,7 @@ function read(): Place {
 export const place = $state<Place>(read());
 
 const WRITE_MS = 160; // browsers refuse more than about two hundred changes of an address in half a minute
+const LEAST_MS = 50; // it is not in a hurry: what the key asked for goes first
 
 let unwritten = ""; // an address that is shown already and not yet in the bar
 let writing: ReturnType<typeof setTimeout> | undefined;
@@ -33,7 +34,7 @@ export function settle(): void {
 function replace(address: string): void {
   unwritten = address;
   clearTimeout(writing);
-  writing = setTimeout(settle, Math.max(0, wroteAt + WRITE_MS - performance.now()));
+  writing = setTimeout(settle, Math.max(LEAST_MS, wroteAt + WRITE_MS - performance.now()));
 }
 
 /** Key by key: a view that looks at one parameter is not woken by another. */

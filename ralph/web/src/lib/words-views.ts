@@ -29,6 +29,7 @@ export const VIEW_WORDS = {
   "signals.ordered": ["좋은 등급일수록 결과가 좋았습니다.", "Better grades did better."],
   "signals.unordered": ["등급 순서와 결과 순서가 다릅니다.", "Results are not in the order of the grades."],
   "signals.unknownOrder": ["비교할 등급이 둘보다 적습니다.", "Fewer than two grades have results."],
+  "signals.likeChance": ["≈ 우연", "≈ chance"],
   "signals.insideChance": ["우연과 구별되지 않음", "not told from chance"],
   "signals.drawing": ["무작위 진입과 비교하는 중", "Comparing with random entries"],
   "signals.byNothing": ["시스템별", "by system"],

@@ -16,11 +16,13 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 
-import type { Drawing, Line, Mark } from "../lib/drawing";
+import { isTraded, type Drawing, type Line, type Mark } from "../lib/drawing";
 import { settings } from "../lib/settings.svelte";
 import { t } from "../lib/words";
 
 const SHOWN = 160; // bars at first; the rest is a drag away
+const SCALE_PX = 76; // wide enough for most prices: a scale that changes its width makes every canvas anew
+const ROOM = 8; // bars to the right of the newest: a mark on it has its name beside it
 const HUES = ["#e08a00", "#8e44ad", "#008a8a", "#b03a76", "#6b7f00", "#3f6fd1", "#a0522d", "#4a8f3c"];
 
 const times = new Map<string, UTCTimestamp>(); // a day's own; reading it as text costs more than drawing it
@@ -74,8 +76,8 @@ export class ChartCanvas {
     this.#chart = createChart(place, {
       autoSize: true,
       layout: { attributionLogo: false, fontFamily: "system-ui, sans-serif", panes: { enableResize: true } },
-      rightPriceScale: { borderVisible: false },
-      timeScale: { borderVisible: false, rightOffset: 4 },
+      rightPriceScale: { borderVisible: false, minimumWidth: SCALE_PX },
+      timeScale: { borderVisible: false, rightOffset: ROOM },
       localization: { locale: "en-US", dateFormat: "yyyy-MM-dd", priceFormatter: plainPrice },
       crosshair: { mode: 0 },
     });
@@ -110,7 +112,7 @@ export class ChartCanvas {
     if (!before || before.legs !== drawing.legs) this.#drawLegs(drawing);
     if (!before || before.levels !== drawing.levels) this.#drawLevels(drawing);
     if (before?.marks.length || drawing.marks.length) this.#marks.setMarkers(drawing.marks.map((mark) => this.#marker(mark)));
-    if (reset) this.#chart.timeScale().setVisibleLogicalRange({ from: drawing.bars.length - SHOWN, to: drawing.bars.length + 4 });
+    if (reset) this.#chart.timeScale().setVisibleLogicalRange({ from: drawing.bars.length - SHOWN, to: drawing.bars.length + ROOM });
   }
 
   /** How many indicators have a pane of their own. */
@@ -126,7 +128,9 @@ export class ChartCanvas {
     const precise = drawing.bars.some((bar) => bar.close < 100 && bar.close % 1 !== 0);
     if (precise !== this.#precise) this.#candles.applyOptions({ priceFormat: { type: "price", precision: precise ? 2 : 0, minMove: precise ? 0.01 : 1 } });
     this.#precise = precise;
-    this.#candles.setData(drawing.bars.map((bar) => ({ time: timeOf(bar.on), open: bar.open, high: bar.high, low: bar.low, close: bar.close })));
+    this.#candles.setData(
+      drawing.bars.map((bar) => (isTraded(bar) ? { time: timeOf(bar.on), open: bar.open, high: bar.high, low: bar.low, close: bar.close } : { time: timeOf(bar.on) })),
+    );
     this.#volume.setData(drawing.bars.map((bar) => ({ time: timeOf(bar.on), value: bar.volume, color: `${bar.close >= bar.open ? this.#ink.up : this.#ink.down}66` })));
   }
 

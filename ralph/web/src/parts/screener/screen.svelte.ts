@@ -25,6 +25,7 @@ export class Screen {
   tookMs = $state(0); // from the key to the answer
   #timer: ReturnType<typeof setTimeout> | undefined;
   #missing: ReturnType<typeof setTimeout> | undefined;
+  #asked: Schemas["Request"] | null = null; // what the answer is of
   #more: Promise<void> | null = null;
 
   /** What the server says of the text as it stands; null while it has not said anything yet. */
@@ -55,6 +56,7 @@ export class Screen {
     this.text = text;
     put({ q: text || null, screen: text ? (place.query.screen ?? null) : null });
     clearTimeout(this.#timer);
+    this.#later(STILL_MS); // nothing that costs more than a key stands before the next one
     const startedAt = performance.now();
     this.#timer = setTimeout(() => void this.#check(text, position, startedAt), TYPING_MS);
   }
@@ -64,7 +66,7 @@ export class Screen {
       this.writing.clear();
       this.answer.clear();
       this.misses.clear();
-      clearTimeout(this.#missing);
+      this.#asked = null;
       this.checked = null;
       return;
     }
@@ -84,19 +86,26 @@ export class Screen {
   async run(startedAt = performance.now()): Promise<void> {
     if (!this.text.trim()) return;
     const text = this.text;
-    this.misses.stop();
-    clearTimeout(this.#missing);
     const request = this.#request(["funnel", "sparkline", ...(place.query.tab === "excluded" ? (["excluded"] as const) : [])]);
     const isNewest = await this.answer.run((signal) => post("/api/v1/screens/run", request, { signal }));
     if (!isNewest || this.answer.refusal) return;
     this.misses.clear();
+    this.#asked = request;
     this.answered = text;
     this.tookMs = performance.now() - startedAt;
-    const isWanted = place.query.tab === "near" || !this.answer.data?.total_matches;
-    this.#missing = setTimeout(() => void this.#nearly(request), isWanted ? 0 : STILL_MS);
+    this.#later(place.query.tab === "near" || !this.answer.data?.total_matches ? 0 : STILL_MS);
   }
 
-  /** Who fails one part only, of what was just asked. */
+  /** Ask who nearly matched in a while, unless it is known of this answer; what is being asked now is not waited for. */
+  #later(wait: number): void {
+    clearTimeout(this.#missing);
+    this.misses.stop();
+    this.#missing = setTimeout(() => {
+      if (this.#asked && !this.misses.data) void this.#nearly(this.#asked);
+    }, wait);
+  }
+
+  /** Who fails one part only, of what was asked. */
   async #nearly(request: Schemas["Request"]): Promise<void> {
     await this.misses.run(async (signal) => (await post("/api/v1/screens/run", { ...request, columns: [], limit: 1, with: ["near_misses"] }, { signal })).near_misses ?? []);
   }
