@@ -165,12 +165,12 @@ async def _grow(url: str, connection: asyncpg.Connection, folder: Path) -> None:
     tenth rests, from the commit of its bars on, beside a copy of the same files."""
     database = Database()
     await database.connect(url)
-    store = PanelStore(folder, database.acquire)
+    store = PanelStore(folder)
     try:
         panel = await store.load(connection, "main")
 
         async def rebuilt() -> None:
-            await store.rebuild(connection, "main")
+            await store.rebuild(connection, "main", database.acquire)
 
         async def thrown_away() -> None:
             await connection.copy_from_query(_ALL, output=_nowhere, format="binary", timeout=300)

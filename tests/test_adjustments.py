@@ -343,27 +343,27 @@ def test_what_arrives_is_adjusted_at_once_where_that_is_set(server: Server, tmp_
     also as of a day before."""
     shares = tmp_path / "shares.csv"
     shares.write_text("symbol,date,shares\n000660,2026-04-09,1000000\n000660,2026-04-10,1200000\n")
-    with server.client(params={"workspace": "main"}) as client:
+    with server.client() as client:
         for name, text in (("bars", SPLIT), ("minutes", MINUTES)):
-            options = {"filename": f"{name}.csv", "kind": name, "adjusted": "false"}
+            options = {"filename": f"{name}.csv", "kind": name, "adjusted": "false", "workspace": "main"}
             answer = client.post("/api/v1/imports", params=options, content=text.encode())
             assert answer.status_code == 201, answer.text
             assert not [note for note in answer.json()["notes"] if "adjustment.auto" in note]
-        minutes = client.get("/api/v1/symbols/000660/bars?timeframe=1m").json()["bars"]
+        minutes = client.get("/api/v1/symbols/000660/bars?timeframe=1m&workspace=main").json()["bars"]
         assert [bar["close"] for bar in minutes] == [12_000.0] * 3 + [10_000.0] * 3
         told = ralph(server.home, "import", "shares", str(shares))
         assert "two sources agree on 1, which are confirmed" in " ".join(told.stdout.split())
-        confirmed = client.get("/api/v1/adjustments?state=confirmed&symbol=000660").json()["adjustments"]
+        confirmed = client.get("/api/v1/adjustments?state=confirmed&symbol=000660&workspace=main").json()["adjustments"]
         assert [(each["on"], each["ratio"]) for each in confirmed] == [("2026-04-10", 1.2)]
-        minutes = client.get("/api/v1/symbols/000660/bars?timeframe=1m").json()["bars"]
+        minutes = client.get("/api/v1/symbols/000660/bars?timeframe=1m&workspace=main").json()["bars"]
         assert [(bar["close"], bar["volume"], bar["flags"]) for bar in minutes] == [(10_000.0, 12.0, [])] * 3 + [
             (10_000.0, 10.0, [])
         ] * 3
-        card = client.get("/api/v1/symbols/000660?as_of=2026-04-09").json()
+        card = client.get("/api/v1/symbols/000660?as_of=2026-04-09&workspace=main").json()
         assert (card["listed"], card["capital"]["shares"], card["capital"]["market_cap"]) == (True, 1_000_000.0, None)
-        known = client.get("/api/v1/symbols/000660/shares?limit=1").json()
+        known = client.get("/api/v1/symbols/000660/shares?limit=1&workspace=main").json()
         assert ([each["on"] for each in known["capital"]], known["truncated"]) == (["2026-04-10"], True)
-        earlier = client.get("/api/v1/symbols/000660/bars?timeframe=1m&to=2026-04-09").json()["bars"]
+        earlier = client.get("/api/v1/symbols/000660/bars?timeframe=1m&to=2026-04-09&workspace=main").json()["bars"]
         assert {(bar["close"], bar["volume"]) for bar in earlier} == {(12_000.0, 10.0)}
 
 

@@ -93,11 +93,7 @@ class Application:
         self._servers = EmbeddedServers(home, check_interval_s=config.embedded.check_interval_s)
         self._database = Database(Meter(self._metrics) if config.telemetry.enabled else None)
         self._cache = Cache()
-        self._markets = Markets(
-            self._database,
-            PanelStore(home.path / "panel", self._database.acquire),
-            partial(observe_panel, self._metrics),
-        )
+        self._markets = Markets(self._database, PanelStore(home.path / "panel"), partial(observe_panel, self._metrics))
         self._screening = Screening(self._database, self._markets, self._kernels, self._metrics.screen_seconds.observe)
         self._calendar = home.calendar()
         scans = (self._database, self._markets, self._screening, self._kernels, self._calendar)

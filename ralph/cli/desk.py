@@ -38,7 +38,7 @@ async def opened(home: Path | None, workspace: str | None) -> AsyncIterator[Desk
     """A Desk for a command's time; BadParameter where there is no such workspace."""
     config = settings(home)
     async with open_database(config, "screen") as database:
-        markets = Markets(database, PanelStore(config.home / "panel", database.acquire))
+        markets = Markets(database, PanelStore(config.home / "panel"))
         await markets.refresh()
         with KernelThread() as kernels:
             screening = Screening(database, markets, kernels, observe=lambda seconds: None)

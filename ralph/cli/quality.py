@@ -183,7 +183,7 @@ def quality_holes_command(symbol: str, workspace: str | None, home: Path | None,
     async def load() -> Any:
         config = settings(home)
         async with open_database(config, "quality") as database:
-            markets = Markets(database, PanelStore(config.home / "panel", database.acquire))
+            markets = Markets(database, PanelStore(config.home / "panel"))
             await markets.refresh()
             async with database.acquire() as connection:
                 return await load_holes(connection, markets.panel(workspace), code, Home(config.home).calendar())

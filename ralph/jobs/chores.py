@@ -150,8 +150,8 @@ async def _adjustments(context: JobContext, args: WorkspaceArgs) -> Findings:
 async def _panel(context: JobContext, args: WorkspaceArgs) -> BuiltPanel:
     context.progress("build", 0, 0)
     async with context.database.acquire() as connection:
-        panel = await PanelStore(context.config.home / "panel", context.database.acquire).rebuild(
-            connection, args.workspace
+        panel = await PanelStore(context.config.home / "panel").rebuild(
+            connection, args.workspace, context.database.acquire
         )
     return BuiltPanel(panel.workspace, panel.data_version, panel.bar_count, len(panel.listings))
 

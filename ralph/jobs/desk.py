@@ -30,7 +30,7 @@ class Desk:
 @asynccontextmanager
 async def opened(context: JobContext, workspace: str) -> AsyncIterator[Desk]:
     """A Desk for a while; BadParameter where there is no such workspace."""
-    markets = Markets(context.database, PanelStore(context.config.home / "panel", context.database.acquire))
+    markets = Markets(context.database, PanelStore(context.config.home / "panel"))
     await markets.refresh()
     panel = markets.panel(workspace)
     with ThreadPoolExecutor(1, thread_name_prefix="kernels") as kernels:

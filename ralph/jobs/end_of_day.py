@@ -202,9 +202,9 @@ async def _quality(chain: _Chain) -> Any:
 
 
 async def _panel(chain: _Chain) -> Any:
-    store = PanelStore(chain.context.config.home / "panel", chain.context.database.acquire)
+    store = PanelStore(chain.context.config.home / "panel")
     async with chain.context.database.acquire() as connection:
-        panel = await store.load(connection, chain.workspace)
+        panel = await store.load(connection, chain.workspace, chain.context.database.acquire)
     return {"data_version": panel.data_version, "sessions": int(panel.sessions.size), "symbols": len(panel.listings)}
 
 

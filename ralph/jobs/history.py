@@ -56,8 +56,8 @@ async def _run(context: JobContext, args: HistoryArgs) -> ScreenHistory:
         raise BadParameter(f"symbols cannot be {args.symbols}", field="symbols", accepted=f"0 to {SYMBOLS_MAX}")
     context.progress("load", 0, 0)
     async with context.database.acquire() as connection:
-        panel = await PanelStore(context.config.home / "panel", context.database.acquire).load(
-            connection, args.workspace
+        panel = await PanelStore(context.config.home / "panel").load(
+            connection, args.workspace, context.database.acquire
         )
         universe = args.universe
         if is_list(universe):

@@ -66,7 +66,7 @@ class Markets:
             for name, version in (await data_versions(connection)).items():
                 held = self._current.get(name)
                 if held is None or held.data_version != version:
-                    panel = await self._panels.load(connection, name)
+                    panel = await self._panels.load(connection, name, self._database.acquire)
                     self._current[name] = panel
                     if held is not None:
                         held.forget_views()

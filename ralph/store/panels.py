@@ -107,21 +107,21 @@ class _Manifest(msgspec.Struct, frozen=True):
 class PanelStore:
     """Panels under a folder. Safe to use from several processes and tasks at once."""
 
-    def __init__(self, folder: Path, more: Readers | None = None) -> None:
-        """more: further connections to the same database, so that a rebuild reads on several at once."""
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._more = more
 
     async def version(self, connection: Connection, workspace: str) -> str:
         """The version of the workspace's data now, as Panels carry it; NotFound where there is no such workspace."""
         return (await _version(connection, workspace)).version
 
-    async def load(self, connection: Connection, workspace: str) -> Panel:
+    async def load(self, connection: Connection, workspace: str, more: Readers | None = None) -> Panel:
         """The Panel of the workspace's newest data: mapped when it is cached, else rebuilt from Postgres and cached.
 
         Its arrays are closed to writing and stay whole for as long as somebody holds them, also when a newer Panel
         has replaced the files: Linux keeps the contents of a removed file that is mapped.
         The connection must not be inside a transaction. NotFound where there is no such workspace.
+
+        more  further connections to the same database, so that a rebuild reads on several at once
         """
         version = await _version(connection, workspace)
         found = await asyncio.to_thread(self._open, workspace, version)
@@ -134,18 +134,18 @@ class PanelStore:
             beside = await load_beside(connection, workspace, self._folder / workspace, version.of_beside)
             found = await asyncio.to_thread(self._open, workspace, version)
             if found is None:
-                found = await self._rebuild(connection, version)
+                found = await self._rebuild(connection, version, more)
         return replace(found, beside=beside)
 
-    async def rebuild(self, connection: Connection, workspace: str) -> Panel:
+    async def rebuild(self, connection: Connection, workspace: str, more: Readers | None = None) -> Panel:
         """As `load`, from Postgres whatever is cached; whoever holds an older Panel keeps it."""
         await _version(connection, workspace)
         async with self._lock(workspace):
             home = self._folder / workspace
             await asyncio.to_thread(_clear, home, home / _LOCK)
-        return await self.load(connection, workspace)
+        return await self.load(connection, workspace, more)
 
-    async def _rebuild(self, connection: Connection, version: _Version) -> Panel:
+    async def _rebuild(self, connection: Connection, version: _Version, more: Readers | None) -> Panel:
         """The Panel of this version, from an older one where that will do; the snapshot is held and the lock, too."""
         workspace = version.workspace
         older = await asyncio.to_thread(self._older, workspace, version)
@@ -153,7 +153,7 @@ class PanelStore:
         if older is not None and since == date.max:
             return await asyncio.to_thread(self._rename, version, older)
         if older is None or since is None or not _is_newer(since, older):
-            bars = await load_unsorted(connection, workspace, more=self._more)
+            bars = await load_unsorted(connection, workspace, more=more)
             capital = await load_capital(connection, workspace, bars.listings)
             actions = await confirmed_actions(connection, workspace)
             layout = await asyncio.to_thread(Layout, bars, actions)
