@@ -20,7 +20,8 @@ class StraightHttp(HttpToolsProtocol):
     """Uvicorn's protocol, to which an answer may be given whole: then nobody looks at its headers one by one."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.scope[WHOLE] = self.write_whole  # type: ignore[typeddict-unknown-key]
+        scope: Any = cycle.scope
+        scope[WHOLE] = self.write_whole
         super()._start_asgi_task(cycle, app)
 
     def write_whole(self, scope: Scope, message: Message) -> bool:
