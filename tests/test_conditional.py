@@ -76,7 +76,7 @@ def test_an_answer_is_made_once_for_a_version() -> None:
     assert reads.made == 2
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.one_of(st.integers(0, 2), st.sampled_from([b"", b"a=1", b"a=2"])), max_size=20))
 def test_what_is_answered_is_what_would_be_answered_now(steps: list[int | bytes]) -> None:
     reads = Reads()

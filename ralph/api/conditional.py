@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, MutableMapping
 from typing import Any, NamedTuple, TypeAlias
 
-from ralph.telemetry import AsgiApp, Receive, Scope, Send
+from ralph.api.whole import head_of
+from ralph.telemetry import WHOLE, AsgiApp, Receive, Scope, Send
 
 READS = "/api/"
 KEPT_HEADERS = frozenset({b"vary", b"content-location", b"set-cookie"})
@@ -38,6 +39,7 @@ class _Kept(NamedTuple):
     route: str | None
     tag: bytes
     headers: Headers
+    head: bytes
     body: bytes
 
 
@@ -56,7 +58,11 @@ class Conditional:
         kept = self._find((scope["path"], scope["query_string"]))
         if kept is not None:
             scope["path_template"] = kept.route
-            start, body = _answer(kept.tag, kept.headers, kept.body, _asked(scope))
+            asked = _asked(scope)
+            if WHOLE in scope and not asked:
+                await send({"type": WHOLE, "status": 200, "head": kept.head, "body": kept.body})
+                return
+            start, body = _answer(kept.tag, kept.headers, kept.body, asked)
             await send(start)
             await send(body)
         else:
@@ -87,8 +93,9 @@ class Conditional:
         tag = b'"' + hashlib.blake2b(body, digest_size=16).hexdigest().encode() + b'"'
         if _KEEP in scope:
             version, made_of = scope[_KEEP]
-            lasting = [pair for pair in headers if pair[0].lower() not in OF_ONE_TIME]
-            kept = _Kept(version, made_of, scope.get("path_template"), tag, [*lasting, HIT], body)
+            lasting = [*(pair for pair in headers if pair[0].lower() not in OF_ONE_TIME), HIT]
+            head = head_of([*lasting, (b"etag", tag), CACHE_CONTROL])
+            kept = _Kept(version, made_of, scope.get("path_template"), tag, lasting, head, body)
             self._keep((scope["path"], scope["query_string"]), kept)
         return _answer(tag, headers, body, _asked(scope))
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from ralph.api.access import Access, session_of
 from ralph.api.problems import MEDIA_TYPE, Problem, from_error, problem
+from ralph.api.whole import head_of
 from ralph.errors import RalphError
-from ralph.telemetry import AsgiApp, Receive, Scope, Send
+from ralph.telemetry import WHOLE, AsgiApp, Receive, Scope, Send
 
 GUARDED = "/api/"
 HOLD = "ralph.hold"
@@ -33,6 +34,7 @@ SECURITY_HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
 OWN_PAGES = [*SECURITY_HEADERS, (b"content-security-policy", POLICY.format(inline="").encode())]
+OWN_HEAD = head_of(OWN_PAGES)
 DOCS_PAGES = [*SECURITY_HEADERS, (b"content-security-policy", POLICY.format(inline=" 'unsafe-inline'").encode())]
 """Swagger UI starts itself from a script in its page."""
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -61,6 +63,8 @@ class Door:
         def send_secured(message: MutableMapping[str, Any]) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *policy]
+            elif message["type"] == WHOLE:
+                message["head"] += OWN_HEAD
             return send(message)
 
         try:

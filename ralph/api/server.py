@@ -42,6 +42,7 @@ from ralph.api.conditional import Conditional
 from ralph.api.door import Door
 from ralph.api.problems import HANDLERS
 from ralph.api.streams import Streams
+from ralph.api.whole import wholly
 from ralph.config import Config
 from ralph.jobs.news import JobNews
 from ralph.jobs.scanning import Scanning
@@ -95,7 +96,7 @@ def create(parts: Parts) -> AsgiApp:
     hosts = frozenset(host.lower() for host in (*parts.config.allowed_hosts, parts.config.host))
     answering = _apart(Conditional(application), parts.live)  # type: ignore[arg-type]
     door = Door(answering, parts.access, hosts, parts.config.limits.body_bytes)
-    return parts.instruments.observed(door, parts.config.log.requests_per_s)
+    return wholly(parts.instruments.observed(door, parts.config.log.requests_per_s))
 
 
 def _apart(requests: AsgiApp, sockets: AsgiApp) -> AsgiApp:

@@ -23,6 +23,7 @@ from ralph.api.live_socket import LiveSocket
 from ralph.api.probes import Probed, Probes, describe, observe_panel
 from ralph.api.server import Parts, create
 from ralph.api.streams import Streams
+from ralph.api.whole import StraightHttp
 from ralph.app.memory import give_back_memory, keep_freed_memory, open_all_files
 from ralph.config import Config
 from ralph.embedded.home import Home
@@ -150,7 +151,7 @@ class Application:
         http = HttpServer(
             uvicorn.Config(
                 create(parts),
-                http="httptools",
+                http=StraightHttp,
                 ws=StraightWebSocket,
                 ws_max_size=MESSAGE_BYTES,
                 ws_ping_interval=self._config.stream.ping_s,

@@ -17,11 +17,12 @@ from ralph.telemetry.instruments import Instruments
 from ralph.telemetry.kernels import KERNELS, KernelThread
 from ralph.telemetry.logs import configure_logs, log_rules
 from ralph.telemetry.metrics import Metrics
-from ralph.telemetry.observer import AsgiApp, Observer, Receive, Scope, Send
+from ralph.telemetry.observer import WHOLE, AsgiApp, Observer, Receive, Scope, Send
 from ralph.telemetry.tracing import Span, Trace, Tracer, current_trace, request_id, spanned
 
 __all__ = [
     "KERNELS",
+    "WHOLE",
     "AsgiApp",
     "Instruments",
     "KernelThread",

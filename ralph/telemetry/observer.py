@@ -18,6 +18,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+WHOLE = "ralph.whole"
+"""The type of a message that is a whole answer, its head as bytes; ralph/api/whole.py."""
+
 UNTOLD = ("/health", "/metrics")  # asked every few seconds: counted, but neither logged nor traced
 FAILED = 500
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -94,6 +97,9 @@ class Observer:
                         if value.startswith(b"text/event-stream"):
                             seen.first_byte = time.perf_counter_ns()
                         break
+            elif message["type"] == WHOLE:
+                seen.status = message["status"]
+                message["head"] += b"x-request-id: %b\r\n" % header[1]
             return send(message)
 
         self._active += 1
