@@ -49,7 +49,7 @@ class Tape:
         for bars in self.minutes.close(now):
             events.append(BarsClosed(bars))
             events += self._scans.close(bars)
-        is_closed = bool(events)
+            events.append(GateJudged(self._gate.judge(self.indices)))
         fresh = self._seen.fresh(batch.ticks)
         self.ticks += fresh.size
         self.duplicates += len(batch.ticks) - fresh.size
@@ -63,8 +63,6 @@ class Tape:
             events.append(Quoted(self.board.quotes(np.union1d(traded, marked))))
         if batch.indices.at.size:
             events.append(self._index(batch.indices))
-        if is_closed:
-            events.append(GateJudged(self._gate.judge(self.indices)))
         return events
 
     def running_bar(self, symbol: int) -> MinuteBar | None:
