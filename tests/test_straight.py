@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,8 +139,8 @@ def test_indicators_planned_together_share_what_they_have_in_common() -> None:
     together = indicators.plan(requests)
     found = together.last(fields, first, 5)
     assert [sorted(one) for one in found] == [["hist", "macd", "signal"], ["ema"], ["ema"], sorted(found[3])]
-    bars = [fields[name][:, 2] for name in ("open", "high", "low", "close", "volume")]
-    alone = indicators.series("macd", open=bars[0], high=bars[1], low=bars[2], close=bars[3], volume=bars[4])
+    bars: dict[str, Any] = {name: fields[name][:, 2] for name in ("open", "high", "low", "close", "volume")}
+    alone = indicators.series("macd", **bars)
     np.testing.assert_array_equal(found[0]["hist"][:, 2], alone["hist"][-5:])
     joined = len(program(together.plan.terms, 1).code)
     assert joined < sum(len(program(indicators.plan([one]).plan.terms, 1).code) for one in requests)
