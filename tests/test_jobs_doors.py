@@ -124,7 +124,7 @@ def test_work_that_takes_long_is_a_job_wherever_it_is_asked_for(server: Server) 
     span = {"from": "2026-05-18", "to": "2026-05-20"}
     later, paths = {"Prefer": "respond-async"}, ("signals/run", "adjustments/propose")
     with server.client() as client:
-        screen = client.post("/api/v1/screens", json={"name": "up", "expression": "close > 1"}).json()["id"]
+        screen = client.post("/api/v1/screens", json={"name": "up", "expression": "close > 1"}).json()["screen"]["id"]
         made = client.post("/api/v1/signals/backfill", json=span, headers={"Idempotency-Key": "b"})
         filled = client.post(f"/api/v1/screens/{screen}/runs", json=span, headers=later)
         others = [client.post(f"/api/v1/{path}", json={}, headers=later) for path in paths]
