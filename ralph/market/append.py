@@ -118,8 +118,11 @@ class Growth:
         for was, now in self._runs:
             _move(older[:, was], out[:, now], 0 if is_map else self._usual, begin, empty)
         if self._unusual.size and not is_map:
+            # Their rows first: columns chosen from the whole array would be gathered anew for each piece.
+            above = max(0, begin - self._other)
+            needed = older[above : max(0, begin + len(out) - self._other)][:, self._unusual]
             lines = np.empty((len(out), self._unusual.size), dtype=out.dtype)
-            _move(older[:, self._unusual], lines, self._other, begin, empty)
+            _move(needed, lines, self._other + above, begin, empty)
             out[:, self.kept[self._unusual]] = lines
         if is_map:
             self._renumber(out)

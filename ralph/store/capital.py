@@ -23,8 +23,9 @@ _CAPITAL = """
            array_agg(c.market_cap ORDER BY c.session_on)                     AS market_caps
       FROM symbols s
       JOIN workspaces w ON w.id = s.workspace_id
+ LEFT JOIN unnest($3::text[]) AS known (code) ON known.code = s.code
       JOIN symbol_shares c ON c.symbol_id = s.id
-                          AND c.session_on >= CASE WHEN s.code = ANY($3::text[]) THEN $2 ELSE DATE '-infinity' END
+                          AND c.session_on >= CASE WHEN known.code IS NULL THEN DATE '-infinity' ELSE $2 END
      WHERE w.name = $1
   GROUP BY s.code
 """
