@@ -129,8 +129,6 @@ export const MARKET_WORDS = {
   "kind.vwap_reclaim": ["VWAP 회복", "VWAP reclaim"],
   "kind.new_high": ["신고가", "New high"],
   "kind.near_limit": ["상한가 근접", "Near limit"],
-  "kind.opening_range_breakout": ["장 초반 돌파", "Opening range"],
-  "kind.vwap_reclaim": ["VWAP 회복", "VWAP reclaim"],
   "setup.forming": ["형성 중", "forming"],
   "setup.near": ["피벗 근접", "near the pivot"],
   "setup.breakout": ["돌파", "breakout"],
