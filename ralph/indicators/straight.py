@@ -145,8 +145,12 @@ class _Compiler(Generic[T]):
             self._keep(key, made)
 
     def _work(self) -> None:
-        while True:
-            self.make(*self._waiting.get())
+        try:
+            while True:
+                self.make(*self._waiting.get())
+        finally:  # what could not be compiled stays with the machine; the next one has a thread of its own
+            with self._lock:
+                self._thread = None
 
 
 _PHASES: _Compiler[Straight] = _Compiler()
