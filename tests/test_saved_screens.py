@@ -187,7 +187,7 @@ def test_a_history_is_filled_as_a_job_where_that_is_preferred(client: httpx.Clie
     headers = {"Prefer": "respond-async", "Idempotency-Key": "fill-once"}
     span = {"from": DAYS[0], "to": DAYS[3]}
     asked = client.post(where, json=span, headers=headers)
-    assert (asked.status_code, asked.json()["kind"]) == (202, "screen_fill")
+    assert (asked.status_code, asked.json()["kind"]) == (202, "screen_runs")
     assert asked.headers["Location"] == f"/api/v1/jobs/{asked.json()['id']}"
     assert client.post(where, json=span, headers=headers).json()["id"] == asked.json()["id"]
     refused = client.post(where, json={"from": "2020-01-01", "to": "2020-02-01"}, headers={"Prefer": "respond-async"})

@@ -82,7 +82,7 @@ def test_all_pages_are_reached_by_keyboard_alone(page: Page, code: str) -> None:
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keyboard")
     keys.wait_for()
-    assert "Put on the watchlist" in keys.inner_text()
+    keys.get_by_text("Put on the watchlist").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("w")
     page.get_by_role("button", name="Undo").click()

@@ -6,18 +6,16 @@ import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
-from litestar import Request, get
+from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 from numpy.typing import NDArray
 
 from ralph import screens
-from ralph.api.conditional import keep
 from ralph.api.problems import PROBLEMS
 from ralph.errors import DataNotFound, UnknownSymbol
 from ralph.market.calendar import SEOUL, Calendar
@@ -102,7 +100,6 @@ class _Frames:
     responses=PROBLEMS,
 )
 async def list_bars(
-    request: Request[Any, Any, Any],
     code: FromPath[str],
     database: NamedDependency[Database],
     markets: NamedDependency[Markets],
@@ -125,8 +122,6 @@ async def list_bars(
     symbol = parse_symbol(code)
     if symbol is None:
         raise UnknownSymbol(f"there is no symbol {code[:40]!r}", field="code", accepted="a code such as 005930")
-    if not frame.is_minutes:
-        keep(request.scope, partial(markets.version, workspace))  # minute bars are stored without a new version
     newest: date = panel.sessions[-1].astype(object) if panel.sessions.size else date.min
     async with database.acquire() as connection:
         actions = await confirmed_actions(connection, panel.workspace, symbol)

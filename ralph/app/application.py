@@ -233,7 +233,7 @@ class Application:
         gc.freeze()
         await asyncio.to_thread(give_back_memory)
         self._note("kernels", "warm")
-        self._spawn(self._warm_scanners(), http)  # nobody need wait for them to be served
+        self._spawn(self._warm_the_rest(), http)  # nobody need wait for them to be served
         leader = None if self._config.redis_url is None else Leadership(database_url, "live market")
         self._spawn(self._station.lead(leader, self._market.run), http)
         self._say.link(f"{url}/?t={self._access.new_link()}")
@@ -255,8 +255,10 @@ class Application:
         if found.log_until is not None:
             self._metrics.backup_log_until.labels(kind).set(found.log_until.timestamp())
 
-    async def _warm_scanners(self) -> None:
-        await asyncio.to_thread(scanners.warm_up)  # where it compiles, screens need not wait for it
+    async def _warm_the_rest(self) -> None:
+        """What screens need not wait for, one after another: numba in two threads at first imports locks for ever."""
+        await asyncio.to_thread(scanners.warm_up)
+        await self._station.rounds.quicken()
         await asyncio.to_thread(give_back_memory)
 
     def _spawn(self, work: Coroutine[None, None, None], http: HttpServer) -> None:

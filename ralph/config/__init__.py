@@ -69,7 +69,7 @@ __all__ = [
 SECRETS = ("database_url", "redis_url", "telemetry.otlp_headers")
 """Settings that may hold a password: never shown, also read from a file named by `..._FILE`."""
 
-OUTSIDE = frozenset({"RALPH_SHARED_DIR"})
+OUTSIDE = frozenset({"RALPH_SHARED_DIR", "RALPH_TEST_TIMESCALE_URL"})
 """Variables that start with RALPH_ and belong to tests and benchmarks."""
 
 STANDARD_VARIABLES = {

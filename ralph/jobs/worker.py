@@ -339,7 +339,7 @@ class Worker:
         await self._keep_held()  # the database was away, or we were slow: what is ours is not lost
         async with self._means.database.acquire() as connection:
             has_stood_still = loop.time() - began > self._jobs.heartbeat_s  # since then: the next round keeps first
-            lost = [] if has_stood_still else await sweep(connection, self._jobs.attempts_max, self.name)
+            lost = [] if has_stood_still else await sweep(connection, self._jobs.attempts_max, self.name, self._held)
             found = await backlog(connection)
         for job_id, kind, state in lost:
             _log.warning("job %s (%s) was lost by its worker and is %s", job_id, kind, state)

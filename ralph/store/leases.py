@@ -6,7 +6,7 @@ that its attempt is over: nothing it does then changes the ledger, but that it l
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -116,7 +116,7 @@ _SWEEP = """
     WITH late AS (
         SELECT id, worker = $3 AS is_ours, attempt - handovers >= $1 AND worker <> $3 AS is_last
           FROM jobs
-         WHERE state = 'running' AND lease_until < now()
+         WHERE state = 'running' AND lease_until < now() AND NOT (worker = $3 AND id = ANY ($4::bigint[]))
            FOR UPDATE SKIP LOCKED
     )
     UPDATE jobs
@@ -179,13 +179,16 @@ async def settle(connection: asyncpg.Connection, told: Sequence[Settlement]) -> 
     return [each for each in told if (each.id, each.attempt) in found]
 
 
-async def sweep(connection: asyncpg.Connection, attempts_max: int, worker: str) -> list[tuple[JobId, str, JobState]]:
+async def sweep(
+    connection: asyncpg.Connection, attempts_max: int, worker: str, held: Collection[JobId] = ()
+) -> list[tuple[JobId, str, JobState]]:
     """Take back jobs whose lease ran out: queued, or dead after so many attempts; each with kind and state.
 
-    worker: the name of who sweeps, having kept what it holds. What is still in its name it never learned of, as the
-    database went away in the midst of its claim: that is no attempt.
+    worker: the name of who sweeps, and what it holds, which it keeps as it lives. What else is in its name it never
+    learned of, as the database went away in the midst of its claim: that is no attempt.
     """
-    rows = await connection.fetch(_SWEEP, attempts_max, msgspec.json.encode(LOST).decode(), worker)
+    ours = [int(each) for each in held]
+    rows = await connection.fetch(_SWEEP, attempts_max, msgspec.json.encode(LOST).decode(), worker, ours)
     return [(JobId(row["id"]), row["kind"], row["state"]) for row in rows]
 
 

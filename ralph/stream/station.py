@@ -82,7 +82,6 @@ class Station:
         """Serve for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.rounds.run(), name="rounds")
-            tasks.create_task(self.rounds.quicken(), name="sending")
             tasks.create_task(self.scribe.run(), name="scribe")
             if self._relay is not None:
                 tasks.create_task(self._relay.follow(), name="relay")
