@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Coroutine, Generator, Iterator
 from datetime import date, timedelta
@@ -23,6 +24,10 @@ from turns import turn
 from ralph.embedded.home import UNPRIVILEGED_ROOT, Home
 from ralph.embedded.servers import EmbeddedServers
 from ralph.store.migrate import migrate
+
+# Tests start many processes: each would else compile all of Python's sources anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.load_profile("house")

@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,7 +56,7 @@ from ralph.store.web_sessions import WebSessions
 from ralph.stream.protocol import MESSAGE_BYTES
 from ralph.stream.sockets import StraightWebSocket
 from ralph.stream.station import Station
-from ralph.telemetry import Instruments, KernelThread
+from ralph.telemetry import KERNELS, Instruments, KernelThread
 from ralph.telemetry.pressure import watch_loop
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class Application:
         self._metrics = self._instruments.metrics
         self._vitals = Vitals(__version__, REQUIRED)
         self._kernels = KernelThread(self._metrics)
+        self._beside = ThreadPoolExecutor(
+            1, thread_name_prefix=f"{KERNELS}-beside"
+        )  # a stop does not wait for it either
         self._servers = EmbeddedServers(home, check_interval_s=config.embedded.check_interval_s)
         self._database = Database(Meter(self._metrics) if config.telemetry.enabled else None)
         self._cache = Cache()
@@ -257,8 +261,8 @@ class Application:
 
     async def _warm_the_rest(self) -> None:
         """What screens need not wait for, one after another: numba in two threads at first imports locks for ever."""
-        await asyncio.to_thread(scanners.warm_up)
-        await self._station.rounds.quicken()
+        await asyncio.get_running_loop().run_in_executor(self._beside, scanners.warm_up)
+        await self._station.rounds.quicken(self._beside)
         await asyncio.to_thread(give_back_memory)
 
     def _spawn(self, work: Coroutine[None, None, None], http: HttpServer) -> None:
@@ -297,7 +301,8 @@ class Application:
         await self._database.close()
         await self._cache.close()
         await self._servers.stop()
-        self._kernels.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._kernels, self._beside):
+            threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._instruments.close)
 
     def _note(self, name: str, detail: str) -> None:

@@ -97,6 +97,7 @@ class Worker:
         self._rung = asyncio.Event()
         self._cancels = asyncio.Event()
         self._held: dict[JobId, _Held] = {}
+        self._claims = 0  # under way: what they bring is ours already
         self._stopping = False
         self._ended = asyncio.Event()
         self._settler = Settler(means.database, means.watcher.settled)
@@ -177,7 +178,11 @@ class Worker:
                 return True
             # One by one where kinds have limits of their own: a claim does not count them.
             limit = 1 if any(self._kinds[name].at_once and self._kinds[name].queue == queue for name in kinds) else room
-            leases = await claim(connection, Claim(queue, kinds, self.name, self._jobs.lease_s, limit))
+            self._claims += 1
+            try:
+                leases = await claim(connection, Claim(queue, kinds, self.name, self._jobs.lease_s, limit))
+            finally:
+                self._claims -= 1
             for lease in leases:
                 if (older := self._held.get(lease.id)) is not None:
                     self._end(older, "lost")  # by us, while the database was away
@@ -339,7 +344,8 @@ class Worker:
         await self._keep_held()  # the database was away, or we were slow: what is ours is not lost
         async with self._means.database.acquire() as connection:
             has_stood_still = loop.time() - began > self._jobs.heartbeat_s  # since then: the next round keeps first
-            lost = [] if has_stood_still else await sweep(connection, self._jobs.attempts_max, self.name, self._held)
+            held = None if self._claims else self._held
+            lost = [] if has_stood_still else await sweep(connection, self._jobs.attempts_max, self.name, held)
             found = await backlog(connection)
         for job_id, kind, state in lost:
             _log.warning("job %s (%s) was lost by its worker and is %s", job_id, kind, state)

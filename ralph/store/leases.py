@@ -116,7 +116,8 @@ _SWEEP = """
     WITH late AS (
         SELECT id, worker = $3 AS is_ours, attempt - handovers >= $1 AND worker <> $3 AS is_last
           FROM jobs
-         WHERE state = 'running' AND lease_until < now() AND NOT (worker = $3 AND id = ANY ($4::bigint[]))
+         WHERE state = 'running' AND lease_until < now()
+           AND NOT (worker = $3 AND ($4::bigint[] IS NULL OR id = ANY ($4)))
            FOR UPDATE SKIP LOCKED
     )
     UPDATE jobs
@@ -180,14 +181,15 @@ async def settle(connection: asyncpg.Connection, told: Sequence[Settlement]) -> 
 
 
 async def sweep(
-    connection: asyncpg.Connection, attempts_max: int, worker: str, held: Collection[JobId] = ()
+    connection: asyncpg.Connection, attempts_max: int, worker: str, held: Collection[JobId] | None = ()
 ) -> list[tuple[JobId, str, JobState]]:
     """Take back jobs whose lease ran out: queued, or dead after so many attempts; each with kind and state.
 
-    worker: the name of who sweeps, and what it holds, which it keeps as it lives. What else is in its name it never
-    learned of, as the database went away in the midst of its claim: that is no attempt.
+    worker: the name of who sweeps, and what it holds, which it keeps as it lives; None while it claims, as it may hold
+    more than it knows. What else is in its name it never learned of, as the database went away in the midst of its
+    claim: that is no attempt.
     """
-    ours = [int(each) for each in held]
+    ours = None if held is None else [int(each) for each in held]
     rows = await connection.fetch(_SWEEP, attempts_max, msgspec.json.encode(LOST).decode(), worker, ours)
     return [(JobId(row["id"]), row["kind"], row["state"]) for row in rows]
 

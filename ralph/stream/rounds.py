@@ -9,6 +9,7 @@ import importlib
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 from ralph.stream.frames import Chunk
@@ -106,9 +107,9 @@ class Rounds:
         self._due[mailbox.crowd] = None
         self._wake.set()
 
-    async def quicken(self) -> None:
+    async def quicken(self, threads: Executor | None = None) -> None:
         """Load, or compile, what writes to many sockets at once. Until then they are written to one after another."""
-        self.use(await asyncio.to_thread(_loaded))
+        self.use(await asyncio.get_running_loop().run_in_executor(threads, _loaded))
 
     def use(self, send: Send, many: int = MANY) -> None:
         """Write a message to so many sockets and more through this."""
