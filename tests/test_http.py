@@ -22,8 +22,13 @@ MARKET_CSV = """종목코드,종목명,일자,시가,고가,저가,종가,거래
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the module, its home filled with the simulated market."""
+    """One server for the module, its home filled with the simulated market, which plays before anything is stored."""
     with serving(tmp_path_factory.mktemp("http") / "home") as running:
+        with running.client() as client:
+            for _ in range(1_200):
+                if client.get("/api/v1/feed").json()["ticks"] > 0:
+                    break
+                time.sleep(0.05)
         yield running
 
 
