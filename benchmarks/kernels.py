@@ -17,11 +17,12 @@ from ralph.indicators.live import Live
 from ralph.indicators.plan import Plan
 from ralph.indicators.terms import CLOSE, SOURCE, Term
 from ralph.indicators.together import with_names
+from ralph.kernels.opcodes import WIDE
 
 FloatArray = NDArray[np.float64]
 Fields = dict[str, FloatArray]
 SYMBOLS = 2_800
-TOGETHER = 16  # Symbols whose full series are computed side by side
+TOGETHER = WIDE  # Symbols whose full series are computed side by side
 CATALOGUE_BARS = 500
 BATCH = 256  # Symbols whose ticks are taken together
 PEERS_SYMBOLS = 280  # of the libraries that are only shown: a tenth, as some take a minute for all

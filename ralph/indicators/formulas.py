@@ -108,18 +108,17 @@ def williams_range(period: int) -> Term:
 
 
 def directional_movement(period: int, mode: Mode) -> tuple[Term, Term, Term]:
-    """ADX, +DI and -DI. TA-Lib's sums begin with one movement less than the period; both publish on the same bar."""
+    """ADX, +DI and -DI. TA-Lib's sums begin with one movement less than the period; both publish on the same bar.
+
+    How one-sided movement is follows from the sums: what they are shares of cancels out.
+    """
     rise, fall = HIGH - HIGH[1], LOW[1] - LOW
     terms = period - (mode == "talib")
-
-    def share(movement: Term) -> Term:
-        moved = decaying_sum(true_range(), period, terms)
-        return choose(same(moved, 0.0), 0.0, 100.0 * (decaying_sum(movement, period, terms) / moved))
-
-    plus = share(choose(both(rise > fall, rise > 0.0), rise, 0.0))
-    minus = share(choose(both(fall > rise, fall > 0.0), fall, 0.0))
-    either = plus + minus
-    one_sided = choose(same(either, 0.0), 0.0, 100.0 * (magnitude(plus - minus) / either))
+    up = decaying_sum(choose(both(rise > fall, rise > 0.0), rise, 0.0), period, terms)
+    down = decaying_sum(choose(both(fall > rise, fall > 0.0), fall, 0.0), period, terms)
+    moved, either = decaying_sum(true_range(), period, terms), up + down
+    plus, minus = (choose(same(moved, 0.0), 0.0, 100.0 * (one / moved)) for one in (up, down))
+    one_sided = choose(same(either, 0.0), 0.0, 100.0 * (magnitude(up - down) / either))
     return rma(one_sided, period), plus, minus
 
 

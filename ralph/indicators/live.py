@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,8 @@ class Live:
 
     def _advance(self, lanes: NDArray[np.int64], bars: Mapping[str, FloatArray], *, closed: bool) -> FloatArray:
         which = np.ascontiguousarray(lanes, dtype=np.int64)
-        assert which.size == 0 or which.view(np.uint64).max() < len(self._ahead)
+        unsigned = which.view(np.uint64)
+        assert which.size == 0 or unsigned[unsigned.argmax()] < len(self._ahead)
         if self._bar is None and which.size:
             self._bar = straight.bar_of(self._program, self._layout, self._moves, which.size)
         if self._bar is None or which.size == 0:
@@ -126,7 +128,7 @@ class Live:
 
 
 def _address(array: FloatArray | IndexArray) -> int:
-    return int(array.__array_interface__["data"][0])
+    return ctypes.addressof(ctypes.c_char.from_buffer(array.data)) if array.size else 0
 
 
 def followed(plan: Plan, inputs: Mapping[str, FloatArray], number: IntArray, tail: int) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -43,10 +44,12 @@ class Program:
     layouts: dict[tuple[int, int], Layout] = field(default_factory=dict)
 
     @cached_property
-    def key(self) -> tuple[object, ...]:
-        """What makes two programs the same."""
-        arrays = (self.code, self.real, self.initial, self.results)
-        return (*(one.tobytes() for one in arrays), self.bars, self.tail)
+    def key(self) -> bytes:
+        """What two programs have in common if, and only if, they are the same."""
+        told = hashlib.blake2b(repr((self.bars, self.tail)).encode(), digest_size=32)
+        for one in (self.code, self.real, self.initial, self.results):
+            told.update(repr(one.shape).encode() + one.tobytes())
+        return told.digest()
 
     def fitted(self, width: int, height: int) -> Layout:
         """The layout for a Panel of this shape."""
@@ -69,13 +72,17 @@ class Program:
         sizes = (lanes, stretch, end + scratch + 1, end, self.remembered, 0, 0)
         return code, np.array(slots, dtype=np.int64), np.array(sizes, dtype=np.int64)
 
+    @cached_property
+    def _rows(self) -> int:
+        """About how many rows of memory the slots take."""
+        return sum(bars - 1 for bars in self.bars) * 3 // 2 + len(self.bars)
+
     def fitting(self, width: int, height: int) -> tuple[int, int]:
         """How many columns and rows to work on together."""
         lanes = min(width, LANES_MAX)
         while True:
             stretch = 1 << max(0, min(TOGETHER // lanes, height).bit_length() - 1)
-            rows = sum(bars - 1 for bars in self.bars) * 3 // 2 + len(self.bars)
-            if lanes <= 16 or rows * lanes <= CACHED:
+            if lanes <= 16 or self._rows * lanes <= CACHED:
                 return lanes, stretch
             lanes = lanes // 2
 

@@ -21,14 +21,15 @@ from ralph.indicators.program import Layout, Program
 from ralph.kernels import opcodes as oc
 
 if TYPE_CHECKING:  # LLVM is imported by who compiles
-    from ralph.kernels.straight import Function, Listing
+    from ralph.kernels.straight import Function, Listing, Part
 
 KEPT_MAX = 64
 WAITING_MAX = 16  # programs to be compiled; further ones are asked for again when they are used again
 USES_MIN = 3  # before a program is compiled,
 WORTH = 2_000_000  # and on so many bars of columns together, an operation each
-OPERATIONS_MAX = 300  # what is longer takes too long to compile
-ROWS_MIN = 16  # of a phase worth compiling
+OPERATIONS_MAX = 300  # what is longer takes too long to compile,
+PART_MAX = 120  # and this is short where it can be parted
+ROWS_MIN = 16  # of a phase in which rows are worked on together
 MORE = 1.25  # times the operations that are wanted may be done in a phase
 ROWS_AT_ONCE = 4
 TWICE_MAX = 1.05  # times the columns there are may be worked on
@@ -46,25 +47,44 @@ class Straight(NamedTuple):
 
 def straightened(run: Program, layout: Layout) -> Straight:
     """Machine code for every phase of a program that has some."""
-    straight = kernels.straight
     code, slots, sizes = layout
     listing = _listing(run, layout)
-    rows = ROWS_AT_ONCE
-    phases: list[tuple[int, ...]] = []
+    told: list[int] = [0]
     functions = []
-    for begin, end, active in _phases(run, code):
-        if begin - end < ROWS_MIN or len(active) > OPERATIONS_MAX or not straight.is_writable(listing, active):
-            continue
-        function = straight.phase_function(listing, active, rows, publishes=begin <= run.tail)
-        functions.append(function)
-        phases.append((begin, end, straight.lowest_row(listing, active), rows, function.address))
-    told = np.array([len(phases), *(number for one in phases for number in one)], dtype=np.int64)
-    return Straight((code, slots, np.concatenate([sizes[:-1], told])), tuple(functions))
+    for begin, end, count in _phases(run, code):
+        rows = ROWS_AT_ONCE if begin - end >= ROWS_MIN else 1
+        for part, is_writable in _parts(listing, count, begin - end):
+            address = 0
+            if is_writable:
+                publishes = begin <= run.tail and part.until == count
+                functions.append(kernels.straight.phase_function(listing, part, rows, publishes=publishes))
+                address = functions[-1].address
+            told += [begin, end, part.first, part.until, address]
+            told[0] += 1
+    return Straight((code, slots, np.concatenate([sizes[:-1], np.array(told, dtype=np.int64)])), tuple(functions))
 
 
-def _phases(run: Program, code: NDArray[np.int64]) -> Iterator[tuple[int, int, list[int]]]:
-    """Where phases begin and end, in rows before the last, and what is done in them. Few operations that nobody waits
-    for yet do no harm, and spare a function of their own."""
+def _parts(listing: Listing, count: int, rows: int) -> list[tuple[Part, bool]]:
+    """A phase in one part or, where memory holds all its rows, in several that compile faster; none for the machine."""
+    is_writable = [kernels.straight.is_writable(listing, k) for k in range(count)]
+    if all(is_writable) and count <= PART_MAX:
+        return [(kernels.straight.Part(0, count, count), True)]
+    if rows > ROWS_AT_ONCE:
+        return [(kernels.straight.Part(0, count, count), True)] if all(is_writable) and count <= OPERATIONS_MAX else []
+    if not is_writable[-1]:  # results would have to wait for it
+        return []
+    parts = []
+    first = 0
+    for k in range(1, count + 1):
+        if k == count or is_writable[k] != is_writable[first] or k - first == PART_MAX:
+            parts.append((kernels.straight.Part(first, k, count), is_writable[first]))
+            first = k
+    return parts
+
+
+def _phases(run: Program, code: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+    """Where phases begin and end, in rows before the last, and how many operations, the first ones, are done in them.
+    Few that nobody waits for yet do no harm, and spare a function of their own."""
     activity = code[:, oc.ACTIVE]
     bounds = sorted({run.tail, *activity.tolist(), 0}, reverse=True)
     at = 0
@@ -76,7 +96,7 @@ def _phases(run: Program, code: NDArray[np.int64]) -> Iterator[tuple[int, int, l
             if np.count_nonzero(activity >= bounds[until]) > most or _any_window(code[early]):
                 break
             until += 1
-        yield bounds[at], bounds[until], np.flatnonzero(activity >= bounds[until - 1]).tolist()
+        yield bounds[at], bounds[until], int(np.count_nonzero(activity >= bounds[until - 1]))
         at = until
 
 
@@ -87,7 +107,7 @@ def _any_window(lines: NDArray[np.int64]) -> bool:
 def straight_bar(run: Program, layout: Layout, moves: NDArray[np.int64]) -> Function | None:
     """Machine code for one more bar of a program that runs live; None where an operation has none."""
     listing = _listing(run, layout)
-    if not kernels.straight.is_writable(listing, list(range(len(run.code)))):
+    if not all(kernels.straight.is_writable(listing, k) for k in range(len(run.code))):
         return None
     return kernels.straight.bar_function(listing, moves)
 
@@ -162,14 +182,14 @@ def layout_of(run: Program, width: int, height: int) -> Straight:
     if width < oc.WIDE:
         return Straight(run.fitted(width, height), ())
     fits = _fitting(run, width, height)
-    found = _PHASES.find((*run.key, fits), width * height, lambda: straightened(run, run.layout(*fits)))
+    found = _PHASES.find((run.key, fits), width * height, lambda: straightened(run, run.layout(*fits)))
     return found or Straight(run.fitted(width, height), ())
 
 
 def compile_layout(run: Program, width: int, height: int) -> None:
     """Compile a program for Panels of this shape before it is used."""
     fits = _fitting(run, width, height)
-    _PHASES.make((*run.key, fits), lambda: straightened(run, run.layout(*fits)))
+    _PHASES.make((run.key, fits), lambda: straightened(run, run.layout(*fits)))
 
 
 def _fitting(run: Program, width: int, height: int) -> tuple[int, int]:
@@ -185,9 +205,9 @@ def bar_of(run: Program, layout: Layout, moves: NDArray[np.int64], work: int) ->
     """Machine code for one more bar, where there is some."""
     if len(run.code) > OPERATIONS_MAX:
         return None
-    return _BARS.find(run.key, work, lambda: straight_bar(run, layout, moves))
+    return _BARS.find((run.key,), work, lambda: straight_bar(run, layout, moves))
 
 
 def compile_bar(run: Program, layout: Layout, moves: NDArray[np.int64]) -> None:
     """Compile one more bar before it is asked for."""
-    _BARS.make(run.key, lambda: straight_bar(run, layout, moves))
+    _BARS.make((run.key,), lambda: straight_bar(run, layout, moves))

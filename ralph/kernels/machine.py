@@ -54,11 +54,11 @@ from ralph.kernels.steps import operate
 
 BLOCK, STRETCH, BANK_ROWS, SCRATCH_AT, REMEMBERED, OPERATE, PHASES = range(7)
 """Of `sizes`: columns and rows worked on together, rows of memory, the first of them that
-are scratch, how many operations remember in, where `operate` stands, and how many phases have straight code; behind it
-PHASE numbers each."""
-FROM, TO, LOWEST, ROWS_AT_ONCE, ADDRESS, PHASE = range(6)
-"""Rows before the last at which a phase begins and ends, the first row from which on it may be, how many rows its code
-works on together, and where that stands. See `kernels.straight`."""
+are scratch, how many operations remember in, where `operate` stands, and how many parts of phases have straight code;
+behind it PHASE numbers each."""
+FROM, TO, FIRST, UNTIL, ADDRESS, PHASE = range(6)
+"""Rows before the last at which a phase begins and ends, which operations a part of it has, and where its code stands;
+0 where it has none. Parts of a phase stand together. See `kernels.straight`."""
 FIELDS = types.UniTuple(PANEL, 8)
 Fields = tuple[FloatArray, ...]
 
@@ -122,19 +122,39 @@ def pointers(fields: Fields, at: CountArray) -> None:
 
 @leaf
 def straight(sizes: Whole, at: Whole) -> int:
-    """Which phase the row is in that has straight code, its rows until its end; else -1 and the rows before one."""
+    """The first part of the phase that the row is in and its rows until its end; else -1 and the rows before one."""
     height, row = at[HEIGHT], at[ROW]
     at[END] = min((row // sizes[STRETCH] + 1) * sizes[STRETCH], height)
     for number in range(sizes[PHASES]):
         phase = moved(sizes, PHASES + 1 + number * PHASE)
-        begin, end = max(height - phase[FROM], phase[LOWEST]), height - phase[TO]
-        count = (end - row) // phase[ROWS_AT_ONCE]
-        if begin <= row and count > 0:
-            at[END] = row + count * phase[ROWS_AT_ONCE]
+        begin, end = max(height - phase[FROM], 0), height - phase[TO]
+        if begin <= row < end:
+            at[END] = end
             return number
         if row < begin:
             at[END] = min(at[END], begin)
     return -1
+
+
+@leaf
+def work_off(
+    number: int,
+    sizes: Whole,
+    lines: Whole,
+    columns: int,
+    where: tuple[Pointer, Whole, Pointer, Whole],
+    made: tuple[FloatArray, CountArray],
+) -> None:
+    """All parts of a phase, from its first on: those without straight code are the machine's."""
+    bank, rings, numbers, at = where
+    part = moved(sizes, PHASES + 1 + number * PHASE)
+    while number < sizes[PHASES] and at[HEIGHT] - part[TO] == at[END]:
+        if part[ADDRESS] != 0:
+            call_at(part[ADDRESS], bank, moved(at, PANELS), at, start_of(made[0]), start_of(made[1]))
+        else:
+            for k in range(part[FIRST], part[UNTIL]):
+                call_at(sizes[OPERATE], moved(lines, k * columns), rings, moved(numbers, 3 * k), bank, at)
+        number, part = number + 1, moved(part, PHASE)
 
 
 @kernel(VOID, FIELDS, ROWS, WHOLES, WHOLES, PANEL, PANEL, WHOLES, CUBE_OUT, PANEL_OUT, COUNTS)
@@ -181,10 +201,9 @@ def scan(
         at[END] = 0
         while at[END] < height:
             at[ROW] = at[END]
-            phase = straight(start_of(sizes), place)
-            if phase >= 0:
-                address = sizes[PHASES + 1 + phase * PHASE + ADDRESS]
-                call_at(address, bank, moved(place, PANELS), place, start_of(out), start_of(ready))
+            number = straight(start_of(sizes), place)
+            if number >= 0:
+                work_off(number, start_of(sizes), lines, columns, (bank, rings, numbers, place), (out, ready))
                 continue
             if at[NOT_BEGUN] != 0:
                 wake(begins, lanes, place, filters, operations)

@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.kernels.straight import live, phase
-from ralph.kernels.straight.body import Listing, is_writable
+from ralph.kernels.straight.body import Listing, Part, is_writable
 from ralph.kernels.straight.native import Function
-from ralph.kernels.straight.phase import lowest_row
 
-__all__ = ["Function", "Listing", "bar_function", "is_writable", "lowest_row", "phase_function"]
+__all__ = ["Function", "Listing", "Part", "bar_function", "is_writable", "phase_function"]
 
 
-def phase_function(listing: Listing, active: list[int], rows: int, *, publishes: bool) -> Function:
+def phase_function(listing: Listing, part: Part, rows: int, *, publishes: bool) -> Function:
     """Machine code for rows along which these operations are active, so many in one go."""
-    return Function(phase.written(listing, active, rows, publishes=publishes), phase.NAME, phase.ARGUMENTS)
+    return Function(phase.written(listing, part, rows, publishes=publishes), phase.NAME, phase.ARGUMENTS)
 
 
 def bar_function(listing: Listing, moves: NDArray[np.int64]) -> Function:

@@ -108,25 +108,18 @@ def remembered(
     lines: Lines, name: str, x: Values, state: Values, extra: int, real: Sequence[float]
 ) -> tuple[list[str], list[str]]:
     """The results of an operation that remembers (filters: once they have begun), and what it knows after."""
-    if name in ("smooth", "decaying_sum"):
-        if lines.hopes is not None:
-            lines.hopes.hope(x[0])
-        if name == "smooth":
-            now = lines.add(x[0], lines.mul(splat(real[0]), lines.sub(state[0], x[0])))
-        else:
-            now = lines.add(lines.mul(splat(real[0]), state[0]), x[0])
-        return [now], [lines.kept_over(now, state[0])]
+    if name == "smooth":
+        return lines.for_good(lines.add(x[0], lines.mul(splat(real[0]), lines.sub(state[0], x[0]))), state[0])
+    if name == "decaying_sum":
+        return lines.for_good(lines.add(lines.mul(splat(real[0]), state[0]), x[0]), state[0])
+    if name == "running":
+        return lines.for_good(lines.add(state[0], x[0]), state[0])
     if name == "ratchet":
         return ratchet(lines, x, state, talib=extra == 1)
     if name == "parabolic":
         return parabolic(lines, x, state, real, talib=extra == 1)
     result, after = _REMEMBERED[name](lines, x, state)
     return [result], after
-
-
-def _running(lines: Lines, x: Values, state: Values) -> tuple[str, list[str]]:
-    now = lines.add(state[0], x[0])
-    return now, [lines.kept_over(now, state[0])]
 
 
 def _is_set(lines: Lines, flag: str) -> str:
@@ -168,7 +161,6 @@ def _held(lines: Lines, x: Values, state: Values) -> tuple[str, list[str]]:
 
 
 _REMEMBERED: dict[str, Callable[[Lines, Values, Values], tuple[str, list[str]]]] = {
-    "running": _running,
     "running_since": _running_since,
     "streak": _streak,
     "repeats": _repeats,

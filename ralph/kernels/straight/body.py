@@ -13,6 +13,7 @@ from ralph.kernels.straight.lines import Lines, splat
 from ralph.kernels.straight.windows import Row, Window, can_write, window
 
 FILTERS = ("smooth", "decaying_sum")
+FOR_GOOD = (*FILTERS, "running")  # once missing, missing in every later row
 
 
 class Listing(NamedTuple):
@@ -30,14 +31,18 @@ class Listing(NamedTuple):
     stretch: int
 
 
-def is_writable(listing: Listing, active: list[int]) -> bool:
-    """Whether these operations have straight code."""
-    for k in active:
-        line = listing.code[k].tolist()
-        name = oc.NAMES[line[oc.OP]]
-        if name in oc.WINDOWS and not can_write(name, line[oc.PERIOD]):
-            return False
-    return True
+class Part(NamedTuple):
+    """Operations that are worked on together, of a phase that has so many: from the first until before the last."""
+
+    first: int
+    until: int
+    phase: int
+
+
+def is_writable(listing: Listing, k: int) -> bool:
+    """Whether an operation has straight code."""
+    name = oc.NAMES[listing.code[k, oc.OP]]
+    return name not in oc.WINDOWS or can_write(name)
 
 
 class Body:
@@ -46,9 +51,13 @@ class Body:
     careful: filters may wait for their seeds
     """
 
-    def __init__(self, lines: Lines, listing: Listing, active: list[int], *, careful: bool) -> None:
-        self.lines, self.listing, self.active, self.careful = lines, listing, active, careful
-        self.made_in = set(listing.code[active][:, [oc.OUT, oc.OUT2]].ravel().tolist()) - {0}
+    def __init__(self, lines: Lines, listing: Listing, part: Part, *, careful: bool) -> None:
+        self.lines, self.listing, self.careful = lines, listing, careful
+        self.active = list(range(part.first, part.until))
+        self.made_in = set(listing.code[: part.phase, [oc.OUT, oc.OUT2]].ravel().tolist()) - {0}
+        self.is_whole = part.until - part.first == part.phase
+        extremes = np.isin(listing.code[:, oc.OP], (oc.LEAST, oc.GREATEST))
+        self.late = set(listing.code[extremes][:, oc.OUT].tolist())  # blocks of long windows are missing for long
         self.values: dict[tuple[int, int], str] = {}  # by slot, and the row's number
         self.states: dict[int, str] = {}
 
@@ -88,7 +97,8 @@ class Body:
         if slot not in self.made_in:
             return splat(float(self.listing.initial[slot]))
         if (slot, on - back) not in self.values:
-            self.values[slot, on - back] = self.read(self.kept(slot, on - back))
+            kept = self.kept(slot, on - back)
+            self.values[slot, on - back] = self.lines.load(kept) if slot in self.late else self.read(kept)
         return self.values[slot, on - back]
 
     def state(self, row: int) -> str:
@@ -96,6 +106,13 @@ class Body:
         if row not in self.states:
             self.states[row] = self.read(self.memory(row))
         return self.states[row]
+
+    def hope_for_the_last(self) -> None:
+        """Of what would be missing for good, the last row tells of all."""
+        assert self.lines.hopes is not None
+        for line in self.listing.code[self.active].tolist():
+            if oc.NAMES[line[oc.OP]] in FOR_GOOD:
+                self.lines.hopes.is_there(self.states[line[oc.STATE]])
 
     def keep(self) -> None:
         """What operations remember after the last row."""
@@ -121,11 +138,11 @@ class Body:
             self._leave(line[column], value, on)
 
     def _leave(self, slot: int, value: str, on: int) -> None:
-        """A result goes into memory where later rows read it."""
+        """A result goes into memory where later rows, or other parts, read it."""
         if slot == 0:
             return
         self.values[slot, on] = value
-        if self.listing.slots[slot, oc.MASK] >= self.listing.stretch:
+        if not self.is_whole or self.listing.slots[slot, oc.MASK] >= self.listing.stretch:
             self.lines.store(value, self.kept(slot, on))
 
     def _remember(self, name: str, line: list[int], real: list[float], x: list[str]) -> list[str]:
@@ -147,6 +164,6 @@ class Body:
         other = self.source(line, (oc.C, oc.C_BACK), on)
         mean, other_mean = self.value(line[oc.B], line[oc.B_BACK], on), self.value(line[oc.D], line[oc.D_BACK], on)
         hopes, lines.hopes = lines.hopes, None  # what is read in a loop is not hoped about
-        result = window(lines, Window(name, line[oc.PERIOD], rows, other, mean, other_mean))
+        result = window(lines, Window(name, line[oc.PERIOD], rows, other, mean, other_mean), hopes)
         lines.hopes = hopes
         return self.shown(result, on, line[oc.A_BACK] + line[oc.EXTRA]) if line[oc.FIELD] >= 0 else result

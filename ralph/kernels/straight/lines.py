@@ -17,6 +17,8 @@ DECLARED = (
     f"declare {VECTOR} @llvm.sqrt.v{WIDE}f64({VECTOR})",
     f"declare {VECTOR} @llvm.log.v{WIDE}f64({VECTOR})",
     f"declare i1 @llvm.vector.reduce.and.v{WIDE}i1({FLAGS})",
+    f"declare double @llvm.vector.reduce.fmax.v{WIDE}f64({VECTOR})",
+    "declare i64 @llvm.smax.i64(i64, i64)",
     "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
 )
 
@@ -80,11 +82,19 @@ class Hopes:
 
     def _is_number(self, value: str) -> bool:
         if value in self._read and self._bounds.get(value) is None:
-            self._sums.append(self._lines.make(f"fadd {VECTOR} {self._sums.pop(0)}, {value}"))
+            self.is_there(value)
             return True
         if value in self._chosen:
             return all(self.is_number(one) for one in self._chosen[value])
         return self.bound(value) is not None
+
+    def until_the_end(self, value: str) -> None:
+        """A value that is missing where the same operation's before it is: the last is asked about all."""
+        self._numbers.add(value)
+
+    def is_there(self, value: str) -> None:
+        """That it is a number."""
+        self._sums.append(self._lines.make(f"fadd {VECTOR} {self._sums.pop(0)}, {value}"))
 
     def hope(self, value: str) -> None:
         """That its size is less than 2 ** HOPED."""
@@ -219,6 +229,21 @@ class Lines:
     def all_true(self, flag: str) -> str:
         return self.make(f"call i1 @llvm.vector.reduce.and.v{WIDE}i1({FLAGS} {flag})")
 
+    def where_any(self, flag: str, made: Callable[[], str], otherwise: str) -> str:
+        """What is made if a flag is set in any column; else the other."""
+        before, inside, last, after = (self.fresh(f"{stem}_") for stem in ("before", "inside", "last", "after"))
+        self.say(f"  br label %{before}")
+        self.label(before)
+        none = self.all_true(self.opposite(flag))
+        self.say(f"  br i1 {none}, label %{after}, label %{inside}")
+        self.label(inside)
+        value = made()
+        self.say(f"  br label %{last}")
+        self.label(last)
+        self.say(f"  br label %{after}")
+        self.label(after)
+        return self.make(f"phi {VECTOR} [ {otherwise}, %{before} ], [ {value}, %{last} ]")
+
     # What the machine's operations have in common
 
     def is_number(self, *values: str) -> bool:
@@ -237,6 +262,12 @@ class Lines:
         missing = [one for one in x if not self.is_number(one)]
         return self.pick(self.flag("ord", missing[0], missing[-1]), value, NAN) if missing else value
 
+    def for_good(self, now: str, before: str) -> tuple[list[str], list[str]]:
+        """The result and the state of what adds to what it knows: once missing, so would be all after it."""
+        if self.hopes is not None:
+            self.hopes.until_the_end(now)
+        return [now], [self.kept_over(now, before)]
+
     def kept_over(self, now: str, before: str) -> str:
         """What is known after a bar: what was known before where there is no value now."""
         return now if self.is_number(now) else self.pick(self.there(now), now, before)
@@ -252,5 +283,5 @@ class Lines:
         return self._one_of("ogt", x, y)
 
     def _one_of(self, comparison: str, x: str, y: str) -> str:
-        beyond = self.flag(comparison, x, y)
-        return self.chosen(beyond if self.is_number(x) else self.either(beyond, self.flag("uno", x, x)), x, y)
+        result = self.chosen(self.flag(comparison, x, y), x, y)
+        return result if self.is_number(x) else self.pick(self.flag("uno", x, x), x, result)

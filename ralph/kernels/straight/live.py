@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ralph.kernels import opcodes as oc
 from ralph.kernels.opcodes import BASE, MASK, WIDE
-from ralph.kernels.straight.body import Body, Listing
+from ralph.kernels.straight.body import Body, Listing, Part
 from ralph.kernels.straight.lines import DECLARED, VECTOR, Hopes, Lines
 from ralph.kernels.straight.windows import Row
 
@@ -169,6 +169,7 @@ class _Bar:
         lines.hopes = Hopes(lines)
         quick = _Column(self, careful=False)
         quick.write()
+        quick.hope_for_the_last()
         good = lines.all_true(lines.hopes.came_true())
         lines.hopes = None
         lines.say(f"  br i1 {good}, label %quick, label %careful")
@@ -249,7 +250,8 @@ class _Column(Body):
     """One bar of WIDE columns."""
 
     def __init__(self, bar: _Bar, *, careful: bool) -> None:
-        super().__init__(bar.lines, bar.listing, list(range(len(bar.listing.code))), careful=careful)
+        count = len(bar.listing.code)
+        super().__init__(bar.lines, bar.listing, Part(0, count, count), careful=careful)
         self.bar = bar
 
     def write(self) -> None:

@@ -26,7 +26,7 @@ class Function:
         )
         module = llvm.parse_assembly(text)
         module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options = llvm.create_pipeline_tuning_options(speed_level=1)
         options.loop_vectorization = False
         options.slp_vectorization = False
         passes = llvm.create_pass_builder(machine, options)

@@ -2,16 +2,18 @@
 registers.
 
 A phase is a run of rows along which the same operations are active. Its function works on some rows of WIDE columns
-after another. Of columns that may still begin, or whose filters may still wait for seeds, one row at a time is worked
-on with care. Once all are under way it is some rows in one go, of which the later ones need not read what the earlier
-have made, in the hope that no number is missing; where one is, they are done again with care.
+after another; the first time on as many as leave whole such groups. Of columns that may still begin, or whose filters
+may still wait for seeds, one row at a time is worked on with care; READY tells of WIDE columns whose filters go on the
+youngest's first row, and one more. Once all are under way it is a group in one go, of
+which the later rows need not read what the earlier have made, in the hope that no number is missing; where one is, they
+are done again with care.
 """
 
 from __future__ import annotations
 
 from ralph.kernels import opcodes as oc
 from ralph.kernels.opcodes import WIDE
-from ralph.kernels.straight.body import FILTERS, Body, Listing
+from ralph.kernels.straight.body import FILTERS, Body, Listing, Part
 from ralph.kernels.straight.lines import DECLARED, NAN, VECTOR, Hopes, Lines
 from ralph.kernels.straight.windows import Row
 
@@ -19,23 +21,24 @@ BANK, PANELS, AT, OUT, READY = "%bank", "%panels", "%at", "%out", "%ready"
 NAME, ARGUMENTS = "phase", 5
 
 
-def lowest_row(listing: Listing, active: list[int]) -> int:
+def _lowest_row(listing: Listing, active: list[int]) -> int:
     """The first row at which every window that reads the Panel finds all its bars there."""
     lines = listing.code[active]
     windows = lines[(lines[:, oc.FIELD] >= 0) & (lines[:, oc.OP] != oc.LOAD)]
     return int((windows[:, oc.A_BACK] + windows[:, oc.EXTRA]).max(initial=0))
 
 
-def written(listing: Listing, active: list[int], rows: int, *, publishes: bool) -> str:
-    """The function of a phase, in LLVM's language: `active` are its operations, in order."""
-    return _Phase(listing, active, rows, publishes).text()
+def written(listing: Listing, part: Part, rows: int, *, publishes: bool) -> str:
+    """The function of a phase or a part of one, in LLVM's language."""
+    return _Phase(listing, part, rows, publishes).text()
 
 
 class _Phase:
-    def __init__(self, listing: Listing, active: list[int], rows: int, publishes: bool) -> None:
-        self.listing, self.active, self.rows, self.publishes = listing, active, rows, publishes
+    def __init__(self, listing: Listing, part: Part, rows: int, publishes: bool) -> None:
+        self.listing, self.part, self.rows, self.publishes = listing, part, rows, publishes
+        self.active = active = list(range(part.first, part.until))
         self.lines = Lines()
-        self.lowest = lowest_row(listing, active)
+        self.lowest = _lowest_row(listing, active)
 
     def text(self) -> str:
         lines = self.lines
@@ -47,19 +50,26 @@ class _Phase:
         self.tail = lines.load_whole(AT, oc.TAIL)
         self.top = lines.whole("sub", height, self.tail)
         self.fields = self._fields()
+        odd = lines.whole("urem", lines.whole("sub", lines.whole("sub", self.end, begin), 1), self.rows)
+        first = lines.whole("add", odd, 1)
         lines.say("  br label %rows")
         lines.label("rows")
         lines.say(f"  %row = phi i64 [ {begin}, %entry ], [ %row_next, %rows_end ]")
+        lines.say(f"  %count = phi i64 [ {first}, %entry ], [ {self.rows}, %rows_end ]")
         lines.say("  br label %lanes")
         lines.label("lanes")
         lines.say("  %i = phi i64 [ 0, %rows ], [ %i_next, %lanes_end ]")
         flag = lines.moved(READY, lines.whole("sdiv", "%i", WIDE))
-        is_ready = lines.make(f"icmp ne i64 {lines.make(f'load i64, ptr {flag}')}, 0")
-        lines.say(f"  br i1 {is_ready}, label %quick, label %careful")
+        ready = lines.make(f"load i64, ptr {flag}")
+        is_ready, is_whole = lines.make(f"icmp ne i64 {ready}, 0"), lines.make(f"icmp eq i64 %count, {self.rows}")
+        reaches = lines.make(f"icmp sle i64 {ready}, {lines.whole('sub', '%row', self.lowest - 1)}")
+        goes = lines.make(f"and i1 {is_ready}, {lines.make(f'and i1 {is_whole}, {reaches}')}")
+        lines.say(f"  br i1 {goes}, label %quick, label %careful")
         lines.label("quick")
         lines.hopes = Hopes(lines)
         body = _Rows(self, "%row", self.rows, careful=False)
         body.write()
+        body.hope_for_the_last()
         good = lines.all_true(lines.hopes.came_true())
         lines.hopes = None
         lines.say(f"  br i1 {good}, label %keep, label %careful")
@@ -91,15 +101,17 @@ class _Phase:
         lines.say("  br label %care_end")
         lines.label("care_end")
         lines.say("  %on_next = add i64 %on, 1")
-        again = lines.make(f"icmp slt i64 %on_next, {self.rows}")
+        again = lines.make("icmp slt i64 %on_next, %count")
         lines.say(f"  br i1 {again}, label %care, label %cared")
         lines.label("cared")
-        under_way = lines.flag("ole", body.begins, body.number(lines.whole("sub", row, self.lowest)))
+        under_way = lines.flag("ole", body.begins, body.number(row))
         for k in self.active:
             line = self.listing.code[k].tolist()
             if oc.NAMES[line[oc.OP]] in FILTERS:
                 under_way = lines.every(under_way, lines.there(lines.load(body.memory(line[oc.STATE]))))
-        ready = lines.make(f"zext i1 {lines.all_true(under_way)} to i64")
+        youngest = lines.make(f"call double @llvm.vector.reduce.fmax.v{WIDE}f64({VECTOR} {body.begins})")
+        known = lines.whole("add", lines.make(f"fptosi double {youngest} to i64"), 1)
+        ready = lines.make(f"select i1 {lines.all_true(under_way)}, i64 {known}, i64 0")
         lines.say(f"  store i64 {ready}, ptr {flag}")
         lines.say("  br label %lanes_end")
 
@@ -110,7 +122,7 @@ class _Phase:
         more = lines.make(f"icmp slt i64 %i_next, {self.listing.lanes}")
         lines.say(f"  br i1 {more}, label %lanes, label %rows_end")
         lines.label("rows_end")
-        lines.say(f"  %row_next = add i64 %row, {self.rows}")
+        lines.say("  %row_next = add i64 %row, %count")
         again = lines.make(f"icmp slt i64 %row_next, {self.end}")
         lines.say(f"  br i1 {again}, label %rows, label %done")
         lines.label("done")
@@ -121,7 +133,7 @@ class _Rows(Body):
     """Some rows of WIDE columns from `row` on."""
 
     def __init__(self, phase: _Phase, row: str, rows: int, *, careful: bool) -> None:
-        super().__init__(phase.lines, phase.listing, phase.active, careful=careful)
+        super().__init__(phase.lines, phase.listing, phase.part, careful=careful)
         self.phase, self.row, self.rows = phase, row, rows
         self.begins = ""
 
@@ -173,13 +185,18 @@ class _Rows(Body):
         return self.lines.pick(self.lines.flag("ole", self.begins, row), value, NAN)
 
     def source(self, line: list[int], operand: tuple[int, int], on: int) -> Row:
+        """Rows above the Panel's first are not there: what is made of them is not shown."""
         slot, away = operand
+        lines = self.lines
 
         def row(back: str | int) -> str:
-            by = self.lines.whole("sub", on - line[away], back)
-            if slot == oc.A and line[oc.FIELD] >= 0:
-                return self._panel(line[oc.FIELD], by)
-            return self.kept(line[slot], by)
+            by = lines.whole("sub", on - line[away], back)
+            if slot != oc.A or line[oc.FIELD] < 0:
+                return self.kept(line[slot], by)
+            if self.careful:
+                top = lines.whole("sub", 0, self.row)
+                by = lines.make(f"call i64 @llvm.smax.i64(i64 {by}, i64 {top})")
+            return self._panel(line[oc.FIELD], by)
 
         return row
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ralph.kernels.straight.lines import NAN, VECTOR, ZERO, Lines, splat
+from ralph.kernels.straight.lines import NAN, ONE, VECTOR, ZERO, Hopes, Lines, splat
 
 Row = Callable[[str | int], str]
-SUMMED_MAX = 64  # bars of a sum that is written out; longer ones are the machine's
+WRITTEN_OUT = 4  # bars of a sum; of longer ones halves are worked on in turn
+TOGETHER = 4  # bars of an extreme that is hoped to be there
 BY_MEAN = ("deviation", "absolute_deviation", "trend_slope", "trend_fit", "covariance")
 
 
@@ -27,17 +28,17 @@ class Window(NamedTuple):
     other_mean: str
 
 
-def can_write(name: str, period: int) -> bool:
+def can_write(name: str) -> bool:
     """Whether a window has straight code."""
-    return name != "busiest_price" and (name not in ("total", "mean") or period <= SUMMED_MAX)
+    return name != "busiest_price"
 
 
-def window(lines: Lines, made: Window) -> str:
+def window(lines: Lines, made: Window, hopes: Hopes | None) -> str:
     """Its value."""
     if made.name in ("total", "mean"):
         return _sum(lines, made)
     if made.name in ("highest", "lowest"):
-        return _extreme(lines, made)
+        return _extreme(lines, made) if hopes is None else _hoped_extreme(lines, made, hopes)
     if made.name in ("since_highest", "since_lowest"):
         return _since(lines, made)
     if made.name == "share_below":
@@ -49,7 +50,7 @@ def _loop(
     lines: Lines, begin: int, step: int, end: int, first: list[str], turn: Callable[[str, list[str]], list[str]]
 ) -> list[str]:
     """`turn` with a counter from `begin` to before `end`, and what is carried from turn to turn."""
-    before, body, after = (lines.fresh(f"{stem}_") for stem in ("before", "turn", "after"))
+    before, body, last, after = (lines.fresh(f"{stem}_") for stem in ("before", "turn", "last", "after"))
     counter, following = lines.fresh("%k"), lines.fresh("%k")
     carried = [lines.fresh("%c") for _ in first]
     lines.say(f"  br label %{before}")
@@ -58,10 +59,12 @@ def _loop(
     lines.label(body)
     here = len(lines.text)
     made = turn(counter, carried)
-    phis = [f"  {counter} = phi i64 [ {begin}, %{before} ], [ {following}, %{body} ]"]
+    phis = [f"  {counter} = phi i64 [ {begin}, %{before} ], [ {following}, %{last} ]"]
     for name, start, again in zip(carried, first, made, strict=True):
-        phis.append(f"  {name} = phi {VECTOR} [ {start}, %{before} ], [ {again}, %{body} ]")
+        phis.append(f"  {name} = phi {VECTOR} [ {start}, %{before} ], [ {again}, %{last} ]")
     lines.text[here:here] = phis
+    lines.say(f"  br label %{last}")  # a turn may have loops of its own
+    lines.label(last)
     lines.say(f"  {following} = add i64 {counter}, {step}")
     goes_on = lines.make(f"icmp ne i64 {following}, {end}")
     lines.say(f"  br i1 {goes_on}, label %{body}, label %{after}")
@@ -69,12 +72,22 @@ def _loop(
     return made
 
 
-def _tree(lines: Lines, row: Row, back: int, width: int) -> str:
+def _tree(lines: Lines, row: Row, back: str | int, width: int) -> str:
     """The sum of `width` rows, a power of two, from `back` bars back on: pairs of pairs."""
     if width == 1:
         return lines.load(row(back))
-    newer = _tree(lines, row, back, width // 2)
-    return lines.add(newer, _tree(lines, row, back + width // 2, width // 2))
+    half = width // 2
+    if width <= WRITTEN_OUT:
+        older = back + half if isinstance(back, int) else lines.whole("add", back, half)
+        return lines.add(_tree(lines, row, back, half), _tree(lines, row, older, half))
+
+    def turn(place: str, carried: list[str]) -> list[str]:
+        value = _tree(lines, row, lines.whole("add", lines.whole("mul", place, half), back), half)
+        is_newer = lines.make(f"icmp eq i64 {place}, 0")
+        both = lines.add(carried[0], value)
+        return [lines.make(f"select i1 {is_newer}, {VECTOR} {value}, {VECTOR} {both}")]
+
+    return _loop(lines, 0, 1, 2, [ZERO], turn)[0]
 
 
 def _sum(lines: Lines, made: Window) -> str:
@@ -88,8 +101,25 @@ def _sum(lines: Lines, made: Window) -> str:
     if made.name == "total":
         return result
     mean, newest = lines.div(result, splat(float(made.period))), lines.load(made.row(0))
-    flat = [lines.flag("oeq", newest, lines.load(made.row(back))) for back in range(1, made.period)]
-    return lines.pick(lines.every(*flat), newest, mean) if flat else newest
+    return _flat(lines, made, newest, mean) if made.period > 1 else newest
+
+
+def _flat(lines: Lines, made: Window, newest: str, mean: str) -> str:
+    """Of equal values that value: looked at where the newest two and the oldest are the same somewhere."""
+    before, oldest = lines.load(made.row(1)), lines.load(made.row(made.period - 1))
+    same = lines.every(lines.flag("oeq", newest, before), lines.flag("oeq", newest, oldest))
+    if made.period <= 3:
+        return lines.pick(same, newest, mean)
+
+    def turn(back: str, carried: list[str]) -> list[str]:
+        value = lines.load(made.row(back))
+        return [lines.pick(lines.flag("oeq", newest, value), carried[0], ZERO)]
+
+    def look() -> str:
+        all_same = _loop(lines, 2, 1, made.period, [lines.pick(same, ONE, ZERO)], turn)[0]
+        return lines.pick(lines.flag("oeq", all_same, ONE), newest, mean)
+
+    return lines.where_any(same, look, mean)
 
 
 def _more(lines: Lines, name: str, value: str, best: str) -> str:
@@ -105,6 +135,32 @@ def _extreme(lines: Lines, made: Window) -> str:
 
     newest = lines.load(made.row(0))
     return _loop(lines, 1, 1, made.period, [newest], turn)[0] if made.period > 1 else newest
+
+
+def _hoped_extreme(lines: Lines, made: Window, hopes: Hopes) -> str:
+    """In the hope that no bar is missing, which their sum tells."""
+
+    def take(back: str | int, best: str, total: str) -> list[str]:
+        value = lines.load(made.row(back))
+        return [lines.pick(_more(lines, made.name, value, best), value, best), lines.add(total, value)]
+
+    def turn(back: str, carried: list[str]) -> list[str]:
+        best, sums = carried[0], carried[1:]
+        for place in range(TOGETHER):
+            best, sums[place] = take(lines.whole("add", back, place), best, sums[place])
+        return [best, *sums]
+
+    best, total = lines.load(made.row(0)), ZERO
+    total = lines.add(total, best)
+    first = 1 + (made.period - 1) % TOGETHER
+    for back in range(1, first):
+        best, total = take(back, best, total)
+    sums = [total, *[ZERO] * (TOGETHER - 1)]
+    if first < made.period:
+        best, *sums = _loop(lines, first, TOGETHER, made.period, [best, *sums], turn)
+    for one in sums:
+        hopes.is_there(one)
+    return best
 
 
 def _since(lines: Lines, made: Window) -> str:
