@@ -13,8 +13,9 @@ from benchmarks.goal import REPETITIONS
 from benchmarks.market import random_bars
 from ralph import screens
 from ralph.market.columns import build_panel
+from ralph.market.running import SoFar
 from ralph.screens.presets import presets
-from ralph.tape.watched import SoFar, WatchedScreen, WatchedScreens
+from ralph.tape.watched import WatchedScreen, WatchedScreens
 
 SYMBOLS, SESSIONS, SCREENS = 2_800, 1_250, 50
 ON = date(2026, 6, 1)

@@ -21,10 +21,11 @@ from ralph.market.columns import BarColumns, build_panel
 from ralph.market.cut import until
 from ralph.market.flags import RAW
 from ralph.market.panel import FIELDS, Panel
+from ralph.market.running import RunningPanel, SoFar
 from ralph.simulator.market import simulate_market
 from ralph.tape.events import BarsClosed, ScreenMoved
 from ralph.tape.tape import Tape
-from ralph.tape.watched import RunningPanel, SoFar, WatchedScreen, WatchedScreens
+from ralph.tape.watched import WatchedScreen, WatchedScreens
 
 LAST = date(2026, 11, 20)
 EXPRESSIONS = (

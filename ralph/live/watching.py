@@ -11,9 +11,10 @@ import numpy as np
 
 from ralph.errors import Unavailable
 from ralph.market.panel import Panel
+from ralph.market.running import SoFar
 from ralph.tape.events import Event, ScreenMoved
 from ralph.tape.tape import Tape
-from ralph.tape.watched import SoFar, WatchedScreen, WatchedScreens
+from ralph.tape.watched import WatchedScreen, WatchedScreens
 
 REFRESH_S = 5.0  # a screen that is saved is watched this late
 
