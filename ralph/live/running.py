@@ -167,6 +167,7 @@ class LiveMarket:
         feed = PlayedDay(playable.day, self._live.speed, known_until)
         older = await asyncio.to_thread(before, panel, frame.on)
         watch = ScreenWatch(older, tape, around.wanted, around.kernels, around.meter.watched)
+        watch.begin()
         self._playing = _Playing(panel, tape, feed, SIMULATOR)
         self._state, self._last_at = "playing", self._clock.seconds()
         self._detail = f"the simulated Session of {frame.on} at {self._live.speed:g} times the clock"

@@ -36,6 +36,10 @@ class ScreenWatch:
         self._looking: asyncio.Task[None] | None = None
         self._refreshed_at = float("-inf")
 
+    def begin(self) -> None:
+        """The Session opens: find out what looks at it will need."""
+        self._looking = asyncio.create_task(self._refresh())
+
     async def closed(self, tape: Tape, publish: Callable[[Event], None]) -> None:
         """A minute is over: begin to look at the Session so far."""
         if self._looking is not None:
@@ -54,18 +58,25 @@ class ScreenWatch:
             self._looking.cancel()
 
     async def _look(self, bars: SoFar, publish: Callable[[Event], None]) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._refreshed_at >= REFRESH_S:
-            try:
-                wanted = await self._wanted(self._panel)
-            except Unavailable:
-                pass  # those known are watched on
-            else:
-                await loop.run_in_executor(self._kernels, self.screens.watch, wanted)
-                self._refreshed_at = loop.time()
+        await self._refresh()
         if len(self.screens):
+            loop = asyncio.get_running_loop()
             for event in await loop.run_in_executor(self._kernels, self._timed, bars):
                 publish(event)
+
+    async def _refresh(self) -> None:
+        """Ask which screens are watched, and begin with new ones piece by piece: others use the kernel thread, too."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._refreshed_at < REFRESH_S:
+            return
+        try:
+            wanted = await self._wanted(self._panel)
+        except Unavailable:
+            return  # those known are watched on
+        pieces = self.screens.begin(wanted)
+        while await loop.run_in_executor(self._kernels, next, pieces, True) is None:
+            pass
+        self._refreshed_at = loop.time()
 
     def _timed(self, bars: SoFar) -> list[ScreenMoved]:
         started = time.perf_counter()

@@ -213,4 +213,5 @@ class Panel:
 
 def _first_sessions(rows: IntArray) -> IntArray:
     has_bar = rows != NO_BAR
-    return np.where(has_bar.any(axis=0), has_bar.argmax(axis=0), rows.shape[0]).astype(np.int32)
+    first: IntArray = np.where(has_bar.any(axis=0), has_bar.argmax(axis=0), rows.shape[0]).astype(np.int32)
+    return first

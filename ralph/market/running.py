@@ -50,20 +50,22 @@ class RunningPanel:
         self._is_laid = np.zeros(0, dtype=np.bool_)
         self._periods: dict[Frame, RunningPeriods] = {}
 
-    def prepare(self) -> Panel:
-        """As if everybody traded who did on the Session before, or never did, at what that closed with. What comes
-        then is laid into this, which takes a tenth of the time."""
+    def prepared(self) -> Panel | None:
+        """What was laid last. At first that is as if everybody traded who did on the Session before, or never did, at
+        what that closed with: what comes is laid into this, which takes a tenth of the time. None: nobody would."""
+        if self._grown is not None:
+            return self._grown
         older = self._panel
         column = np.array([older.columns.get(listing.symbol, -1) for listing in self._listings], dtype=np.int64)
-        closes = np.ones(column.size)
+        close = np.ones(column.size)
         is_expected = column < 0
-        if older.sessions.size:
+        if older.bar_count:
             known = np.flatnonzero(column >= 0)
             is_expected[known] = older.rows[-1, column[known]] >= 0
-            closes[known] = older.fields["close"][-1, column[known]]
+            close[known] = older.fields["close"][-1, column[known]]
         symbol = np.flatnonzero(is_expected)
-        close = closes[symbol]
-        return self.lay(SoFar(0, symbol, close, close, close, close, np.ones(symbol.size), close))
+        one = close[symbol]
+        return self.lay(SoFar(0, symbol, one, one, one, one, np.ones(symbol.size), one)) if symbol.size else None
 
     def lay(self, bars: SoFar) -> Panel:
         """The Panel with these bars as its newest Session."""
@@ -116,8 +118,11 @@ class RunningPanel:
             flags=np.zeros(rows.size, dtype=np.uint8),
         )
         grown = append(self._panel, columns, data_version=f"{self._panel.data_version}+")
-        for values in (*grown.fields.values(), grown.rows, grown.first, grown.flags):
+        for values in grown.fields.values():
             values.flags.writeable = True
+        for array in (grown.rows, grown.first):
+            array.flags.writeable = True
+        grown.flags.flags.writeable = True
         self._grown = grown
         self._periods = {}
         self._column = np.array([grown.columns.get(listing.symbol, -1) for listing in self._listings], dtype=np.int64)

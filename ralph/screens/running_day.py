@@ -13,7 +13,7 @@ from ralph.indicators.live import Live
 from ralph.indicators.plan import Plan
 from ralph.indicators.terms import SOURCE, Term
 from ralph.indicators.together import SERIES, with_names
-from ralph.market.panel import FloatArray, Panel
+from ralph.market.panel import Panel
 from ralph.market.periods import Frame, Periods
 from ralph.market.running import RunningPanel
 from ralph.market.view import View

@@ -6,7 +6,7 @@ of the day a watched screen holds what the screen as of that day will. Not for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -29,6 +29,8 @@ from ralph.tape.events import ScreenMoved, instant_of
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+SCREENS_AT_ONCE = 8  # begun in one piece
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,27 @@ class WatchedScreens:
 
     def watch(self, wanted: Sequence[WatchedScreen]) -> None:
         """Watch these from now on; `refused` says why one cannot be."""
+        for _ in self.begin(wanted):
+            pass
+
+    def begin(self, wanted: Sequence[WatchedScreen]) -> Iterator[None]:
+        """The same in pieces, between which others may compute. What the looks of the day need of all bars is found
+        out, too, lest the first one waits for it."""
         self.refused = {}
         self._screens = {each.id: each for each in wanted}
         self._inside = {name: inside for name, inside in self._inside.items() if name in self._screens}
-        for each in wanted:
-            if each.id not in self._inside:
-                found = self._matches(self._panel, [each])
-                self._inside[each.id] = self._of_universe(self._panel, found[0]) if found else self._nobody()
+        new = [each for each in wanted if each.id not in self._inside]
+        for group in _by_universe(new):
+            for start in range(0, len(group), SCREENS_AT_ONCE):
+                piece = group[start : start + SCREENS_AT_ONCE]
+                self._inside |= {each.id: self._nobody() for each in piece}
+                for each, found in zip(piece, self._matches(self._panel, piece), strict=False):
+                    self._inside[each.id] = self._of_universe(self._panel, found)
+                yield
+                running = self._running.prepared()
+                if running is not None:
+                    self._matches(running, piece)
+                    yield
 
     def __len__(self) -> int:
         return len(self._screens)
