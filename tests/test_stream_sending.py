@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +34,7 @@ def test_each_takes_what_it_can(kinds: list[str], wire: bytes) -> None:
             elif kind == "gone":
                 theirs.close()
             descriptors.append({"none": -1, "closed": 999_999}.get(kind, ours.fileno()))
-        left = send(descriptors, wire)
+        left = send(np.array(descriptors, dtype=np.int32), wire)
         assert left == [(place, 0) for place, kind in enumerate(kinds) if kind != "open"]
         for kind, reader in zip(kinds, readers, strict=True):
             if kind == "open":
@@ -46,7 +47,7 @@ def test_of_a_message_that_is_too_large_it_is_told_how_much_was_taken() -> None:
     with ours, theirs:
         ours.setblocking(False)
         wire = bytes(range(256)) * 20_000
-        [(place, taken)] = send([ours.fileno()], wire)
+        [(place, taken)] = send(np.array([ours.fileno()], dtype=np.int32), wire)
         assert (place, 0 < taken < len(wire)) == (0, True)
         theirs.settimeout(5.0)
         found = b""
