@@ -83,6 +83,8 @@ async def replay(archive: Archive, on: date, speed: float, tell: Callable[[Event
     older = await asyncio.to_thread(before, panel, on)
     watch = ScreenWatch(older, tape, archive.wanted, archive.kernels, lambda seconds: None)
     try:
+        watch.begin()
+        await watch.ready()  # a replay says the same each time, from the first minute on
         async for batch in feed.batches():
             events = tape.advance(batch)
             for event in events:

@@ -6,6 +6,7 @@ of the day a watched screen holds what the screen as of that day will. Not for t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -67,20 +68,20 @@ class WatchedScreens:
         """The same in pieces, between which others may compute. What the looks of the day need of all bars is found
         out, too, lest the first one waits for it."""
         self.refused = {}
-        self._screens = {each.id: each for each in wanted}
-        self._inside = {name: inside for name, inside in self._inside.items() if name in self._screens}
-        new = [each for each in wanted if each.id not in self._inside]
-        for group in _by_universe(new):
+        known = {each.id: each for each in wanted if each.id in self._inside}
+        self._screens, self._inside = known, {name: self._inside[name] for name in known}
+        for group in _by_universe(each for each in wanted if each.id not in known):
             for start in range(0, len(group), SCREENS_AT_ONCE):
                 piece = group[start : start + SCREENS_AT_ONCE]
-                self._inside |= {each.id: self._nobody() for each in piece}
-                for each, found in zip(piece, self._matches(self._panel, piece), strict=False):
-                    self._inside[each.id] = self._of_universe(self._panel, found)
+                matches = self._matches(self._panel, piece)
                 yield
                 running = self._running.prepared()
                 if running is not None:
                     self._matches(running, piece)
                     yield
+                for each, found in itertools.zip_longest(piece, matches):
+                    inside = self._nobody() if found is None else self._of_universe(self._panel, found)
+                    self._screens[each.id], self._inside[each.id] = each, inside
 
     def __len__(self) -> int:
         return len(self._screens)
