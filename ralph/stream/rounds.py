@@ -166,18 +166,19 @@ class Rounds:
             taken += self._take(crowd, now, made)
             if taken >= YIELD_EACH:
                 await self._write_all()
+                await asyncio.sleep(0)
                 now, taken = self._clock(), 0
         await self._write_all()
         return min(LOOK_S, max(0.0, latest - CREDIT_S - self._clock())) if self._due else LOOK_S
 
     def _take(self, crowd: Crowd, now: float, made: dict[tuple[Chunk, ...], bytes]) -> int:
-        """Take what a crowd is to be given; for how many that is. It is not made for one that cannot be written to."""
-        if len(crowd.members) == 1:
-            (mailbox,) = crowd.members
-            if not mailbox.writer.is_ready:
-                self._block(mailbox)
-                return 0
-        before = {topic: crowd.places[topic] for topic in crowd.news}
+        """Take what a crowd is to be given; for how many that is. It is not made for one that cannot be written to, and
+        written at once where it is for one only."""
+        alone = next(iter(crowd.members)) if len(crowd.members) == 1 else None
+        if alone is not None and not alone.writer.is_ready:
+            self._block(alone)
+            return 0
+        before = {topic: crowd.places[topic] for topic in crowd.news} if alone is None else {}
         wire = crowd.take(now, made)
         if crowd.is_behind:
             for mailbox in list(crowd.members):
@@ -187,6 +188,11 @@ class Rounds:
             self._strangers.append(crowd)
         if wire is None:
             return 0
+        if alone is not None:
+            alone.writer.write(wire)
+            self.flushes += 1
+            self.bytes += len(wire)
+            return 1
         line = crowd.line()
         self._unwritten.append(Taken(line, wire, before))
         return len(line.mailboxes)
