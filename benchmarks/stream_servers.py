@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
+import numpy as np
 import picows
 import uvicorn
 from litestar import Litestar
@@ -28,7 +29,9 @@ from ralph.api.door import Door
 from ralph.api.listening import bind
 from ralph.api.live_socket import LiveSocket
 from ralph.config import StreamConfig
+from ralph.stream.frames import to_wire
 from ralph.stream.protocol import MESSAGE_BYTES
+from ralph.stream.sending import send
 from ralph.stream.sockets import StraightWebSocket
 from ralph.stream.station import Station
 from ralph.telemetry import Metrics
@@ -170,6 +173,16 @@ class Picows:
         await asyncio.sleep(0.55)
 
 
+class Bare(Picows):
+    """One compiled loop of the system's own `send`, and nothing else: what no server of any language is below."""
+
+    def tell(self, size: int) -> None:
+        sockets = (transport.underlying_transport.get_extra_info("socket") for transport in self._transports)
+        descriptors = np.array([each.fileno() for each in sockets], dtype=np.int32)
+        if send(descriptors, to_wire(stamped(size))):
+            raise RuntimeError("a client does not read")
+
+
 class Channels:
     """Litestar's ChannelsPlugin."""
 
@@ -235,7 +248,7 @@ async def _do(server: Any, order: dict[str, Any]) -> dict[str, Any]:
 
 async def main(kind: str) -> None:
     """Serve, and obey until standard input ends."""
-    kinds: dict[str, type[Broadcaster]] = {"ralph": Ralph, "picows": Picows, "channels": Channels}
+    kinds: dict[str, type[Broadcaster]] = {"ralph": Ralph, "picows": Picows, "channels": Channels, "bare": Bare}
     server = kinds[kind]()
     port = await server.start()
     print(port, flush=True)

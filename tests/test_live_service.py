@@ -13,19 +13,24 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from test_recorder import Told, connected, run
+from test_triggers import armed
 
 from ralph.config import Config, LiveConfig
 from ralph.errors import NotReady, UnknownSymbol
 from ralph.live import running
 from ralph.live.clock import STEP_S, SteadyClock
+from ralph.live.days import stored_day
 from ralph.live.metering import LiveMeter
 from ralph.live.pages import BoardPage
+from ralph.live.pump import Publisher
 from ralph.live.replay import Archive, replay
 from ralph.live.running import LiveMarket, Surroundings
 from ralph.market.calendar import PUBLISHED
 from ralph.market.panel import Panel
 from ralph.market.rules import simulated_bars
+from ralph.signals.history import Played
 from ralph.simulator.market import simulate_market
 from ralph.store.database import Database
 from ralph.store.imports import lock_workspace
@@ -33,8 +38,9 @@ from ralph.store.ingest import import_bars
 from ralph.store.markets import Markets
 from ralph.store.panels import PanelStore
 from ralph.store.recordings import gaps
+from ralph.store.signals import write_sessions
 from ralph.store.symbols import ensure_symbols
-from ralph.tape.events import Event
+from ralph.tape.tape import Tape
 from ralph.tape.watched import WatchedScreen
 from ralph.telemetry import Metrics
 
@@ -148,6 +154,7 @@ def test_a_session_is_played_recorded_once_and_taken_up(database_url: str, tmp_p
         async with scene(database_url, tmp_path) as one:
             with pytest.raises(NotReady):
                 one.market.board()
+            await arm_some(one)
             states: list[str] = []
 
             def two_laps() -> bool:
@@ -175,6 +182,7 @@ def test_a_session_is_played_recorded_once_and_taken_up(database_url: str, tmp_p
             async with two.database.acquire() as connection:
                 await connection.execute("DELETE FROM ticks WHERE batch_at > $1", at)
                 await connection.execute("DELETE FROM feed_marks WHERE batch_at > $1", at)
+                await connection.execute("DELETE FROM live_transitions WHERE at > $1", at)
                 await connection.execute("UPDATE feed_runs SET recorded_at = $1, ended_at = NULL, is_whole = false", at)
             await two.until(lambda: one_lap(two))
             assert await value(two.database, "SELECT count(*) FROM feed_runs") == 1
@@ -182,15 +190,42 @@ def test_a_session_is_played_recorded_once_and_taken_up(database_url: str, tmp_p
             async with two.database.acquire() as connection:
                 assert await gaps(connection, "demo") == []
             panel = two.markets.panel("demo")
-            archive = Archive(two.database, panel, PUBLISHED, nobody, two.kernels)
-            told: list[Event] = []
-            found = await replay(archive, LAST, FAST, told.append)
+            archive = Archive(two.database, panel, PUBLISHED, nobody, two.kernels, Config(home=tmp_path).signals.costs)
+            again = Told()
+            tape = Tape(stored_day(panel, LAST, PUBLISHED).frame)
+            told = Publisher(again, tape, "again").publish
+            found = await replay(archive, LAST, FAST, told)
             assert (found.source, found.ticks) == ("recording", ticks)
+            assert found.events["SignalMoved"] > 0
+            assert said(again) == said(one.told)[: len(said(again))]
             assert found.bars == await value(two.database, "SELECT count(*) FROM bars_minute")
-            earlier = await replay(archive, panel.sessions[-2].astype(object), FAST, told.append)
+            earlier = await replay(archive, panel.sessions[-2].astype(object), FAST, lambda event: None)
             assert earlier.source == "daily"
 
     run(work())
+
+
+async def arm_some(scene: Scene) -> None:
+    """Signals that wait for prices a little above the last close."""
+    panel = scene.markets.panel()
+    before = panel.as_of(panel.sessions[-2].astype(object))
+    close = before.newest("close", 1)[0].tolist()
+    signals = [
+        replace(armed(entry=close[column] * 1.002, stop=close[column] * 0.9), id=code, symbol=code, armed_on=before.on)
+        for column, code in enumerate(panel.symbols[:8])
+        if before.traded[column]
+    ]
+    async with scene.database.acquire() as connection:
+        await write_sessions(connection, "demo", [[Played(before.on, "vcp", "1", tuple(signals), ())]], "1")
+
+
+def said(hub: Told) -> list[bytes]:
+    """Frames of a Session from its first closed bar on, but for running bars, which are for who asks, and how the
+    system does; keys of announcements name the run, frames do not."""
+    frames = [frame.split(b" ", 2) for frame in hub.frames if not frame.startswith(b"system ")]
+    kept = [(topic, text) for topic, _, text in frames if not (topic.startswith(b"bar:") and b'"partial":true' in text)]
+    begin = next(place for place, (topic, _) in enumerate(kept) if topic.startswith(b"bar:"))
+    return [topic + text for topic, text in kept[begin:]]
 
 
 def one_lap(scene: Scene) -> bool:

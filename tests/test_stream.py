@@ -26,6 +26,7 @@ class Paper:
 
     def __init__(self) -> None:
         self.on_ready: Any = None
+        self.on_used: Any = None
         self.is_ready = True
         self.is_open = True
         self.said: tuple[int, str] | None = None

@@ -336,6 +336,7 @@ class Slip:
         self.is_ready = True
         self.is_open = True
         self.on_ready: Callable[[], None] | None = None
+        self.on_used: Callable[[], None] | None = None
         self._told = told
 
     def straight(self) -> int:

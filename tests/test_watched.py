@@ -21,10 +21,11 @@ from ralph.market.columns import BarColumns, build_panel
 from ralph.market.cut import until
 from ralph.market.flags import RAW
 from ralph.market.panel import FIELDS, Panel
+from ralph.market.running import RunningPanel, SoFar
 from ralph.simulator.market import simulate_market
 from ralph.tape.events import BarsClosed, ScreenMoved
 from ralph.tape.tape import Tape
-from ralph.tape.watched import RunningPanel, SoFar, WatchedScreen, WatchedScreens
+from ralph.tape.watched import WatchedScreen, WatchedScreens
 
 LAST = date(2026, 11, 20)
 EXPRESSIONS = (
@@ -105,6 +106,7 @@ def test_a_session_is_laid_below_a_panel_as_it_will_be_stored() -> None:
     older = until(market(), market().sessions[-2].astype(object))
     universe = [listing.symbol for listing in last.listings]
     running = RunningPanel(older, LAST, universe)
+    assert running.prepared() is running.prepared()
     traded = np.flatnonzero(last.volume > 0)
     every = traded[:0]
     for some in (traded[::7], traded[::3], traded[::2], traded):
@@ -129,6 +131,49 @@ def test_a_session_is_laid_below_a_panel_as_it_will_be_stored() -> None:
             first = np.maximum(view.first, other.first)[view.traded]
             above = np.arange(rows)[:, None] < first
             assert np.array_equal(np.where(above, 0, one), np.where(above, 0, two), equal_nan=True), name
+
+
+LONG_LOOKS = (
+    "percentile(atr(14) / close, 252) <= 40 and close > sma(50)",
+    "obv() >= highest(obv(), 60) or lowest(bb(20, 2).upper - bb(20, 2).lower, 126) > 0.5 * atr(5)",
+    "weekly.rsi(5) > 50 and weekly.high > 1.02 * weekly.close[1]",
+    "monthly.volume > 0.8 * monthly.sma(volume, 3) or weekly.close crosses_above weekly.sma(5)",
+    "rs_rating() >= 60 and close > ichimoku().span_b[25]",
+    "listing_age > 250 and adx(14).adx > adx(14).adx[5]",
+    "foreign_net(5) > 0 or stoch(14, 3, 3).k > 60",
+)
+
+
+def test_looks_find_what_the_day_so_far_would_answer_were_it_stored() -> None:
+    """At any time of the day, whoever has begun to trade by then, and whatever the look before has left behind."""
+    made = simulate_market(5, LAST, 40, 300)
+    raw = replace(made.bars_raw, flags=made.bars_raw.flags | np.uint8(RAW))
+    whole = build_panel(raw, actions=simulated_actions(made.truth), workspace="demo", simulated=True)
+    older = until(whole, whole.sessions[-2].astype(object))
+    *_, last = each_session(raw)
+    universe = [listing.symbol for listing in last.listings]
+    watched = WatchedScreens(older, LAST, universe, [None] * len(universe))
+    wanted = [WatchedScreen(text, screens.parse(text)) for text in (*EXPRESSIONS, *LONG_LOOKS)]
+    watched.watch(wanted[::2])
+    traded = np.flatnonzero(last.volume > 0)
+    for some, scale in ((traded[1::3], 0.98), (traded[::2], 1.01), (traded, 1.02), (traded, 1.0)):
+        columns = [getattr(last, name)[some] * scale for name in FIELDS]
+        watched.look(SoFar(0, some, *columns))
+        part = replace(
+            last,
+            listings=tuple(last.listings[place] for place in some),
+            symbol=np.arange(some.size, dtype=np.int32),
+            day=last.day[some],
+            **dict(zip(FIELDS, columns, strict=True)),
+            flags=np.zeros(some.size, dtype=np.uint8),
+        )
+        stored = append(older, part, data_version="1")
+        codes = {universe[place] for place in some}
+        for each in wanted:
+            if each.id in {one.id for one in wanted[::2]} or scale > 1.01 or scale == 1.0:
+                answer = screens.run(stored, screens.Request(expression=each.id, limit=1_000))
+                assert set(watched.inside(each.id)) & codes == {match.symbol for match in answer.matches}, each.id
+        watched.watch(wanted)
 
 
 @pytest.mark.parametrize("back", [1, 2, 9])

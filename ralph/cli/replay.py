@@ -37,8 +37,9 @@ def replay_command(on: date, speed: float, workspace: str | None, home: Path | N
 
     async def play() -> Replayed:
         async with opened(home, workspace) as desk:
-            calendar = Home(settings(home).home).calendar()
-            archive = Archive(desk.database, desk.panel, calendar, desk.screening.watched, desk.kernels)
+            config = settings(home)
+            calendar, costs = Home(config.home).calendar(), config.signals.costs
+            archive = Archive(desk.database, desk.panel, calendar, desk.screening.watched, desk.kernels, costs)
             return await replay(archive, on, speed, _nothing if as_json else _print)
 
     found = run(play())

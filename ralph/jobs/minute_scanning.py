@@ -17,6 +17,7 @@ from ralph.market.calendar import SEOUL, Calendar, instant
 from ralph.market.cut import before
 from ralph.market.minutes import MinuteColumns
 from ralph.market.panel import Panel
+from ralph.market.running import RunningPanel, SoFar
 from ralph.market.view import View
 from ralph.scanners import checks
 from ralph.scanners.around import Around
@@ -33,7 +34,6 @@ from ralph.tape.frame import SessionFrame, limits_on
 from ralph.tape.minutes import ClosedBars
 from ralph.tape.scans import SCANS
 from ralph.tape.stored import closed_bars, day_of, tell
-from ralph.tape.watched import RunningPanel, SoFar
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -17,10 +17,11 @@ from ralph.errors import Unavailable
 from ralph.live.spool import Spool
 from ralph.market.recording import Chunk, Mark, MinuteRows, Run, Step
 from ralph.market.tick import INDEX_NAMES, Batch, IndexTicks, Ticks
+from ralph.signals.signal import Signal
 from ralph.store.database import Database
 from ralph.store.recordings import Unfinished, close_abandoned, write_chunk
 from ralph.tape.events import BarsClosed, Event, SignalMoved
-from ralph.tape.minutes import LATENESS_NS, MINUTE_NS, ClosedBars
+from ralph.tape.minutes import ClosedBars
 
 _log = logging.getLogger("ralph.recorder")
 
@@ -54,6 +55,8 @@ class Recorder:
         self._run: Run | None = None
         self._number = 0
         self._steps = 0
+        self._signals = b""
+        self._now = 0  # the clock of the newest batch
         self._known_until = 0  # the feed's clock up to which a recording that is taken up is stored
         self._waiting: list[Batch] = []
         self._buffered = 0
@@ -73,10 +76,16 @@ class Recorder:
         self._run = Run(token, workspace, on, source, tuple(universe))
         self._number, self._known_until = (0, 0) if taken_up is None else (taken_up.chunks, taken_up.recorded_at)
         self._steps = 0
+        self._signals = b""
         return token
+
+    def open_with(self, signals: Sequence[Signal]) -> None:
+        """These were open when it began; one that is taken up knows already."""
+        self._signals = msgspec.json.encode(signals)
 
     def record(self, batch: Batch) -> None:
         """Take a batch. Past BUFFER_TICKS_MAX its ticks are lost, and a gap says how many."""
+        self._now = batch.now
         if self._run is None or batch.now <= self._known_until:
             return
         if self._buffered + len(batch.ticks) > BUFFER_TICKS_MAX:
@@ -93,17 +102,18 @@ class Recorder:
             place[kind] += 1
 
     def note(self, event: Event) -> None:
-        """Take what the tape made of it."""
+        """Take what the tape made of the batch that was recorded last."""
         if self._run is None:
             return
+        is_known = self._now <= self._known_until
         if isinstance(event, BarsClosed):
-            if event.bars.opened_at + MINUTE_NS + LATENESS_NS > self._known_until:
+            if not is_known:
                 self._bars.append(event.bars)
         elif isinstance(event, SignalMoved):
             at = int(event.at.timestamp()) * 1_000_000_000 + event.at.microsecond * 1_000
             for step in event.steps:
                 self._steps += 1
-                if at <= self._known_until:
+                if is_known:
                     continue
                 self._moved.append(Step(self._steps, step.signal_id, step.on, step.state, step.price, step.reason, at))
 
@@ -136,6 +146,7 @@ class Recorder:
                 self._lost,
                 is_last,
                 is_whole and not self._lost_ever,
+                self._signals if self._number == 1 else b"",
             )
         )
         self._lost_ever += self._lost

@@ -12,18 +12,22 @@ from typing import Literal
 
 import msgspec
 
+from ralph.config import CostRules
 from ralph.live.days import stored_day
 from ralph.live.feed import Feed, PlayedDay, Recorded
 from ralph.live.watching import ScreenWatch, Wanted
 from ralph.market.calendar import Calendar
 from ralph.market.cut import before
 from ralph.market.panel import Panel
+from ralph.signals.signal import Signal
 from ralph.simulator.live import DayHours
 from ralph.store.database import Database
-from ralph.store.recordings import find_recording, load_batches
+from ralph.store.recordings import find_recording, load_batches, load_open_signals
 from ralph.store.session_minutes import load_session_minutes
+from ralph.store.usual_volume import hours_before, load_usual_volume
 from ralph.tape.events import BarsClosed, Event
 from ralph.tape.tape import Tape
+from ralph.tape.triggers import Triggers
 
 BEFORE_NS, AFTER_NS = 3_600_000_000_000, 3_600_000_000_000  # around the hours, in which a recording may have something
 
@@ -52,6 +56,7 @@ class Archive:
     calendar: Calendar
     wanted: Wanted
     kernels: Executor
+    costs: CostRules
 
 
 async def replay(archive: Archive, on: date, speed: float, tell: Callable[[Event], None]) -> Replayed:
@@ -61,18 +66,23 @@ async def replay(archive: Archive, on: date, speed: float, tell: Callable[[Event
     """
     panel, hours = archive.panel, DayHours.of(archive.calendar, on)
     span = hours.opens_at - BEFORE_NS, hours.closes_at + AFTER_NS
-    batches = []
+    batches, signals = [], "[]"
     async with archive.database.acquire() as connection:
         minutes = await load_session_minutes(connection, panel.workspace, (hours.opens_at, hours.closes_at))
         playable = await asyncio.to_thread(stored_day, panel, on, archive.calendar, minutes)
         stored = await find_recording(connection, panel.workspace, on)
         if stored is not None and stored.is_whole:
             batches = await load_batches(connection, panel.workspace, stored, span, playable.frame.universe)
+            signals = await load_open_signals(connection, stored)
+        earlier = hours_before(archive.calendar, panel.sessions.astype(object).tolist(), on)
+        usual_volume = await load_usual_volume(connection, panel.workspace, earlier, playable.frame.universe)
     feed: Feed = PlayedDay(playable.day, speed)
     source: Source = "daily" if minutes is None else "minutes"
     if batches:
         feed, source = Recorded(batches, hours.closes_at, speed), "recording"
-    tape = Tape(playable.frame)
+    tape = Tape(playable.frame, usual_volume)
+    opened = await asyncio.to_thread(msgspec.json.decode, signals, type=list[Signal])
+    tape.triggers = Triggers(opened, tape.board, playable.last_close, archive.costs)
     counted: Counter[str] = Counter()
     bars = 0
 
@@ -83,6 +93,8 @@ async def replay(archive: Archive, on: date, speed: float, tell: Callable[[Event
     older = await asyncio.to_thread(before, panel, on)
     watch = ScreenWatch(older, tape, archive.wanted, archive.kernels, lambda seconds: None)
     try:
+        watch.begin()
+        await watch.ready()  # a replay says the same each time, from the first minute on
         async for batch in feed.batches():
             events = tape.advance(batch)
             for event in events:

@@ -164,9 +164,11 @@ class LiveMarket:
             taken_up = await self._take_up(panel.workspace, frame.on)
             known_until = 0 if taken_up is None else taken_up.recorded_at
             token = recorder.begin(panel.workspace, frame.on, SIMULATOR, frame.universe, taken_up)
+            recorder.open_with(signals)
         feed = PlayedDay(playable.day, self._live.speed, known_until)
         older = await asyncio.to_thread(before, panel, frame.on)
         watch = ScreenWatch(older, tape, around.wanted, around.kernels, around.meter.watched)
+        watch.begin()
         self._playing = _Playing(panel, tape, feed, SIMULATOR)
         self._state, self._last_at = "playing", self._clock.seconds()
         self._detail = f"the simulated Session of {frame.on} at {self._live.speed:g} times the clock"

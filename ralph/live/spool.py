@@ -34,6 +34,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     ticks_lost: int
     is_last: bool
     is_whole: bool
+    signals: bytes = b""  # of an older version there is none
 
 
 def pack(chunk: Chunk) -> bytes:
@@ -55,6 +56,7 @@ def pack(chunk: Chunk) -> bytes:
         chunk.ticks_lost,
         chunk.is_last,
         chunk.is_whole,
+        chunk.signals,
     )
     body = msgspec.msgpack.encode(packed)
     return zlib.crc32(body).to_bytes(4, "big") + body
@@ -84,6 +86,7 @@ def unpack(text: bytes) -> Chunk | None:
         packed.ticks_lost,
         packed.is_last,
         packed.is_whole,
+        packed.signals,
     )
 
 

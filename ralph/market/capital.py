@@ -98,13 +98,13 @@ class Statements:
 
     @staticmethod
     def of(
-        capital: Capital, sessions: NDArray[np.datetime64], newest: NDArray[np.int32], close: FloatArray
+        capital: Capital, sessions: NDArray[np.datetime64], rows: NDArray[np.int32], close: FloatArray
     ) -> Statements:
-        """`newest`: the row of each Symbol's newest bar up to each Session [sessions, symbols], negative where none."""
+        """`rows` and `close` as the Panel has them."""
         order = np.lexsort((capital.day, capital.column))
         column, day = capital.column[order].astype(np.int64), capital.day[order]
         session = np.searchsorted(sessions, day, side="right") - 1
-        row = np.where(session >= 0, newest[np.maximum(session, 0), column], -1) if column.size else column
+        row = _newest_rows(rows, session, column)
         then = np.where(row >= 0, close[np.maximum(row, 0), column], np.nan) if column.size else np.empty(0)
         key = column * DAY_SPAN + day.astype("datetime64[D]").astype(np.int64)
         shares, caps = capital.shares[order], capital.market_cap[order]
@@ -136,3 +136,16 @@ class Statements:
         told, counted, then = (np.append(each, np.nan)[last] for each in (self.market_cap, shares, self.close_then))
         grown = told * (close / then)
         return np.where(np.isnan(grown), counted * close, grown)
+
+
+def _newest_rows(rows: NDArray[np.int32], session: IndexArray, column: IndexArray) -> IndexArray:
+    """The row of each column's newest bar up to a Session (-1: before all), negative where there is none."""
+    found = np.full(session.size, -1, dtype=np.int64)
+    asked = np.flatnonzero(session >= 0)
+    back = 0
+    while asked.size:
+        row = rows[session[asked] - back, column[asked]]
+        found[asked] = row
+        back += 1
+        asked = asked[(row < 0) & (session[asked] >= back)]
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,8 +111,7 @@ class Panel:
     @cached_property
     def listed_from(self) -> IntArray:
         """The index of the Session of each Symbol's first bar (the number of Sessions where it has none): [symbols]."""
-        has_bar = self.rows != NO_BAR
-        return np.where(has_bar.any(axis=0), has_bar.argmax(axis=0), self.sessions.size).astype(np.int32)
+        return _first_sessions(self.rows)
 
     @cached_property
     def session_of(self) -> IntArray:
@@ -125,8 +124,12 @@ class Panel:
     @cached_property
     def statements(self) -> Statements:
         """What was said of each Symbol's capital, ready to be asked by bar."""
-        newest = np.maximum.accumulate(self.rows, axis=0)
-        return Statements.of(self.capital, self.sessions, newest, self.fields["close"])
+        return Statements.of(self.capital, self.sessions, self.rows, self.fields["close"])
+
+    @cached_property
+    def _is_told_newest(self) -> bool:
+        """Whether flows of the newest Session are known."""
+        return bool((self.beside.day >= self.sessions[-1]).any())
 
     def as_of(self, day: date | None = None) -> View:
         """What was known at the close of a Session (the newest when None); DataNotFound names the latest date."""
@@ -173,6 +176,30 @@ class Panel:
         """Let go of all views. Whoever replaces a Panel calls this, as views and Panel hold each other."""
         self._views.clear()
 
+    def of_bars(self) -> list[tuple[NDArray[Any], float, float]]:
+        """All that has a row for each bar, for who writes to it: the array, what stands above a column's first bar, and
+        what is known of a bar as long as nobody says anything."""
+        found: list[tuple[NDArray[Any], float, float]] = [(each, np.nan, np.nan) for each in self.fields.values()]
+        found.append((self.flags, 0, 0))
+        found += [(each, np.nan, np.nan) for each in self._flows.values()]
+        if "session_of" in self.__dict__:
+            found.append((self.session_of, NO_BAR, self.sessions.size - 1))
+        for array, _, _ in found:
+            array.flags.writeable = True
+        return found
+
+    def rewritten(self, moved: NDArray[np.int64]) -> None:
+        """The newest row was written to, and every bar of the columns `moved` is where it was not: what was derived
+        from either goes."""
+        self.forget_views()
+        self.__dict__.pop("statements", None)
+        if self._is_told_newest:
+            self._flows.clear()
+        if moved.size:
+            self.__dict__.pop("steps", None)
+            if "listed_from" in self.__dict__:
+                self.listed_from[moved] = _first_sessions(self.rows[:, moved])
+
     def _index(self, day: date) -> int:
         wanted = np.datetime64(day, "D")
         index = int(np.searchsorted(self.sessions, wanted))
@@ -182,3 +209,9 @@ class Panel:
         when = "the latest date with data before it is" if index else "the earliest date with data is"
         newest = f", the newest of all {self.sessions[-1]}" if latest != self.sessions[-1] else ""
         raise DataNotFound(f"no data on {day}: {when} {latest}{newest}", field="as_of", accepted=str(latest))
+
+
+def _first_sessions(rows: IntArray) -> IntArray:
+    has_bar = rows != NO_BAR
+    first: IntArray = np.where(has_bar.any(axis=0), has_bar.argmax(axis=0), rows.shape[0]).astype(np.int32)
+    return first

@@ -68,7 +68,8 @@ class MinuteRows:
 class Chunk:
     """A piece of a run: the `number`-th, from 1. until: the feed's clock up to which it goes, UTC nanoseconds.
 
-    ticks with the clock of the batch that brought each, `batch_at`; is_last: the run is over, is_whole as of then
+    ticks with the clock of the batch that brought each, `batch_at`; is_last: the run is over, is_whole as of then;
+    signals: JSON of those that were open when the run began, in its first piece
     """
 
     run: Run
@@ -82,3 +83,4 @@ class Chunk:
     ticks_lost: int = 0
     is_last: bool = False
     is_whole: bool = False
+    signals: bytes = b""

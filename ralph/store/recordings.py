@@ -37,6 +37,10 @@ _COUNT = """
      WHERE no = $1
 """
 
+_OPEN = "UPDATE feed_runs SET signals = $2 WHERE no = $1"
+
+_OPENED = "SELECT signals FROM feed_runs WHERE no = $1"
+
 _GAP = "INSERT INTO feed_gaps (run_no, since, until, reason, ticks_lost) VALUES ($1, $2, $3, $4, $5)"
 
 # Runs of a process that is gone: what it had not stored yet is missing.
@@ -174,6 +178,8 @@ async def write_chunk(connection: asyncpg.Connection, chunk: Chunk) -> bool:
         if row["chunks"] + 1 < chunk.number:
             reason = f"{chunk.number - row['chunks'] - 1} pieces never came"
             await connection.execute(_GAP, row["no"], None, _moment(chunk.until), reason, None)
+        if chunk.signals:
+            await connection.execute(_OPEN, row["no"], chunk.signals.decode())
         ids = await _ids(connection, row["workspace_id"], run.universe)
         await _write_ticks(connection, row["no"], chunk, ids)
         await _write_bars(connection, chunk, ids)
@@ -240,6 +246,12 @@ async def find_recording(connection: asyncpg.Connection, workspace: str, on: dat
     """The recording of a Session, a whole one before others and the newest of them; None where there is none."""
     row = await connection.fetchrow(_NEWEST, workspace, on)
     return None if row is None else Stored(**row)
+
+
+async def load_open_signals(connection: asyncpg.Connection, stored: Stored) -> str:
+    """JSON of the Signals that were open when a recording began; of one that does not say so, of none."""
+    found: str | None = await connection.fetchval(_OPENED, stored.no)
+    return found or "[]"
 
 
 async def gaps(connection: asyncpg.Connection, workspace: str, limit: int = 20) -> list[Gap]:

@@ -8,7 +8,10 @@ topics that have read the same are one crowd, with one place in each: it is foun
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ralph.stream.frames import NOTHING, Chunk, joined
 from ralph.stream.topic import Announced, Newest
@@ -28,14 +31,17 @@ class Writer(Protocol):
 
     is_ready  it takes more: false while its reader does not read, and once it is closed
     on_ready  called when it takes more again
+    on_used   called before anything is written by whomever, and when it closes: what `straight` said holds no longer
     """
 
     is_ready: bool
     is_open: bool
     on_ready: Callable[[], None] | None
+    on_used: Callable[[], None] | None
 
     def straight(self) -> int:
-        """The descriptor of a socket that may be written to directly now, as nothing waits before it; else -1."""
+        """The descriptor of a socket that may be written to directly until it is used, as nothing waits before that;
+        else -1."""
         ...
 
     def write(self, wire: bytes) -> None:
@@ -47,13 +53,21 @@ class Writer(Protocol):
         ...
 
 
+class Line(NamedTuple):
+    """Mailboxes in an order, and int64 [mailboxes] their slots."""
+
+    mailboxes: list[Mailbox]
+    slots: NDArray[np.int64]
+
+
 class Crowd:
     """Mailboxes that have read the same of the same topics."""
 
-    __slots__ = ("is_behind", "is_known", "members", "news", "places", "rested_at")
+    __slots__ = ("_line", "is_behind", "is_known", "members", "news", "places", "rested_at")
 
     def __init__(self) -> None:
         self.members: dict[Mailbox, None] = {}
+        self._line: Line | None = None
         self.places: dict[Newest | Announced, int] = {}
         self.news: dict[Newest | Announced, None] = {}  # topics with something unread, in the order they got it
         self.rested_at = 0.0  # when the whole allowance is there again
@@ -85,22 +99,32 @@ class Crowd:
         for topic in alone.places:
             topic.readers[alone] = None
         del self.members[mailbox]
+        self._line = None
         alone.welcome(mailbox)
         return alone
 
     def welcome(self, mailbox: Mailbox) -> None:
         """One more that has read the same."""
         self.members[mailbox] = None
+        self._line = None
         mailbox.crowd = self
+
+    def line(self) -> Line:
+        """The members in order, with their slots; made once for all messages to the same members."""
+        if self._line is None:
+            slots = np.fromiter((mailbox.slot for mailbox in self.members), np.int64, len(self.members))
+            self._line = Line(list(self.members), slots)
+        return self._line
 
 
 class Mailbox:
     """One client: its socket, and the crowd it reads with."""
 
-    __slots__ = ("blocked_at", "crowd", "writer")
+    __slots__ = ("blocked_at", "crowd", "slot", "writer")
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, slot: int = 0) -> None:
         self.writer = writer
+        self.slot = slot  # its place among the descriptors of all
         self.blocked_at: float | None = None  # since when its socket takes nothing
         self.crowd = Crowd()
         self.crowd.welcome(self)

@@ -10,11 +10,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ralph.stream.frames import Chunk
 from ralph.stream.hub import Hub
-from ralph.stream.mailbox import CREDIT_S, TOO_SLOW, Crowd, Mailbox, Writer
+from ralph.stream.mailbox import CREDIT_S, TOO_SLOW, Crowd, Line, Mailbox, Writer
+from ralph.stream.slots import NOBODY, Slots
 from ralph.stream.topic import Announced, Newest
 
 YIELD_EACH = 200  # writes, about two milliseconds; then the loop does other things
@@ -22,15 +25,32 @@ MANY = 8  # sockets that are sent the same are written to by compiled code from 
 GAP_S = 0.005  # between rounds: what happens meanwhile goes into one message
 LOOK_S = 0.5  # how often those are looked for that do not read
 
-Send = Callable[[list[int], bytes], list[tuple[int, int]]]
+Send = Callable[[NDArray[np.int32], bytes], list[tuple[int, int]]]
 
 
-class Taken(NamedTuple):
-    """A message for those it is not written to yet, and their places in its topics before it."""
+class Taken:
+    """A message, who is to get it, from `begin` on, and their places in its topics before it. Who is gone meanwhile is
+    None."""
 
-    mailboxes: list[Mailbox]
-    wire: bytes
-    before: dict[Newest | Announced, int]
+    __slots__ = ("before", "begin", "mailboxes", "slots", "wire")
+
+    def __init__(self, line: Line, wire: bytes, before: dict[Newest | Announced, int]) -> None:
+        self.mailboxes: list[Mailbox | None] = [*line.mailboxes]
+        self.slots = line.slots
+        self.wire = wire
+        self.before = before
+        self.begin = 0
+
+    def without(self, mailbox: Mailbox) -> bool:
+        """Let one out that it is not written to yet; whether there was."""
+        try:
+            place = self.mailboxes.index(mailbox, self.begin)
+        except ValueError:
+            return False
+        self.mailboxes[place] = None
+        self.slots = self.slots.copy()  # others go on with theirs
+        self.slots[place] = NOBODY
+        return True
 
 
 class Rounds:
@@ -48,6 +68,7 @@ class Rounds:
         self._known: dict[frozenset[Newest | Announced], Crowd] = {}  # crowds that others may join
         self._strangers: list[Crowd] = []  # that have taken all there is, and are not known
         self._unwritten: deque[Taken] = deque()
+        self._slots = Slots()
         self._blocked: dict[Mailbox, None] = {}
         self._wake = asyncio.Event()
         self._send: Send | None = None
@@ -58,7 +79,7 @@ class Rounds:
 
     def join(self, writer: Writer) -> Mailbox:
         """A mailbox for a socket."""
-        mailbox = Mailbox(writer)
+        mailbox = self._slots.mailbox(writer)
         self._mailboxes[mailbox] = None
         writer.on_ready = functools.partial(self._unblock, mailbox)
         return mailbox
@@ -68,14 +89,14 @@ class Rounds:
         self._hub.leave(self.apart(mailbox))
         self._mailboxes.pop(mailbox, None)
         mailbox.writer.on_ready = None
+        self._slots.leave(mailbox)
         self._due.pop(mailbox.crowd, None)
         self._blocked.pop(mailbox, None)
 
     def apart(self, mailbox: Mailbox) -> Crowd:
         """Let a mailbox read by itself, as it is to hear something else than others from now on; its crowd then."""
         for taken in self._unwritten:
-            if mailbox in taken.mailboxes:
-                taken.mailboxes.remove(mailbox)
+            if taken.without(mailbox):
                 mailbox.writer.write(taken.wire)
                 break
         crowd = mailbox.crowd
@@ -145,30 +166,36 @@ class Rounds:
             taken += self._take(crowd, now, made)
             if taken >= YIELD_EACH:
                 await self._write_all()
+                await asyncio.sleep(0)
                 now, taken = self._clock(), 0
         await self._write_all()
         return min(LOOK_S, max(0.0, latest - CREDIT_S - self._clock())) if self._due else LOOK_S
 
     def _take(self, crowd: Crowd, now: float, made: dict[tuple[Chunk, ...], bytes]) -> int:
-        """Take what a crowd is to be given; for how many that is. It is not made for one that cannot be written to."""
-        if len(crowd.members) == 1:
-            (mailbox,) = crowd.members
-            if not mailbox.writer.is_ready:
-                self._block(mailbox)
-                return 0
-        before = {topic: crowd.places[topic] for topic in crowd.news}
+        """Take what a crowd is to be given; for how many that is. It is not made for one that cannot be written to, and
+        written at once where it is for one only."""
+        alone = next(iter(crowd.members)) if len(crowd.members) == 1 else None
+        if alone is not None and not alone.writer.is_ready:
+            self._block(alone)
+            return 0
+        before = {topic: crowd.places[topic] for topic in crowd.news} if alone is None else {}
         wire = crowd.take(now, made)
-        mailboxes = list(crowd.members)
         if crowd.is_behind:
-            for mailbox in mailboxes:
+            for mailbox in list(crowd.members):
                 mailbox.writer.hang_up(*TOO_SLOW)
             return 0
         if not crowd.is_known:
             self._strangers.append(crowd)
         if wire is None:
             return 0
-        self._unwritten.append(Taken(mailboxes, wire, before))
-        return len(mailboxes)
+        if alone is not None:
+            alone.writer.write(wire)
+            self.flushes += 1
+            self.bytes += len(wire)
+            return 1
+        line = crowd.line()
+        self._unwritten.append(Taken(line, wire, before))
+        return len(line.mailboxes)
 
     def _introduce(self, crowd: Crowd) -> None:
         """Find others that have read the same for one that has just read all there is."""
@@ -195,32 +222,47 @@ class Rounds:
         written = 0
         while self._unwritten:
             taken = self._unwritten[0]
-            some = taken.mailboxes[: YIELD_EACH - written]
-            del taken.mailboxes[: len(some)]
-            if not taken.mailboxes:
+            some = slice(taken.begin, taken.begin + YIELD_EACH - written)
+            taken.begin = min(some.stop, len(taken.mailboxes))
+            written += taken.begin - some.start
+            if taken.begin == len(taken.mailboxes):
                 self._unwritten.popleft()
-            self._write(some, taken)
-            written += len(some)
+            self._write(taken, some)
             if written == YIELD_EACH:
                 written = 0
                 await asyncio.sleep(0)
 
-    def _write(self, mailboxes: list[Mailbox], taken: Taken) -> None:
-        wire = taken.wire
-        if self._send is None or len(mailboxes) < self._many:
-            unsent = [(place, 0) for place in range(len(mailboxes))]
-        else:
-            unsent = self._send([mailbox.writer.straight() for mailbox in mailboxes], wire)
+    def _write(self, taken: Taken, some: slice) -> None:
+        """Write it to some of those who are to get it."""
+        mailboxes, wire = taken.mailboxes[some], taken.wire
         written = len(mailboxes)
-        for place, sent in unsent:
+        for place, sent in self._unsent(mailboxes, taken.slots[some], wire):
             mailbox = mailboxes[place]
-            if sent or mailbox.writer.is_ready:
+            if mailbox is not None and (sent or mailbox.writer.is_ready):
                 mailbox.writer.write(wire[sent:])
-            else:
+                continue
+            written -= 1
+            if mailbox is not None:
                 self._fall_behind(mailbox, taken.before)
-                written -= 1
         self.flushes += written
         self.bytes += written * len(wire)
+
+    def _unsent(self, mailboxes: list[Mailbox | None], slots: NDArray[np.int64], wire: bytes) -> list[tuple[int, int]]:
+        """Send to all that may be written to directly; the places of all others, and how much those took."""
+        if self._send is None or len(mailboxes) < self._many:
+            return [(place, 0) for place in range(len(mailboxes))]
+        unsent = self._send(self._slots.descriptors[slots], wire)
+        opened = [place for place, sent in unsent if not sent and self._opens(mailboxes[place])]
+        if not opened:
+            return unsent
+        left = dict(unsent)
+        for place in opened:
+            del left[place]
+        again = self._send(self._slots.descriptors[slots[opened]], wire)
+        return [*left.items(), *((opened[at], sent) for at, sent in again)]
+
+    def _opens(self, mailbox: Mailbox | None) -> bool:
+        return mailbox is not None and self._slots.open(mailbox)
 
     def _fall_behind(self, mailbox: Mailbox, before: dict[Newest | Announced, int]) -> None:
         """It takes nothing: it goes on alone from where it was before its crowd took what it does not get."""
@@ -256,5 +298,5 @@ class Rounds:
 def _loaded() -> Send:
     """What sends to many, called once: numba imports more of itself at a first call."""
     send: Send = importlib.import_module("ralph.stream.sending").send
-    send([-1], b"-")
+    send(np.array([-1], dtype=np.int32), b"-")
     return send

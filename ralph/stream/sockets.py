@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from asyncio.transports import BaseTransport
+from asyncio.transports import BaseTransport, Transport
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
@@ -38,10 +38,28 @@ itself are 1002 and 1009."""
 _Message = MutableMapping[str, Any]
 
 
+class _Told:
+    """A transport whose protocol is told before anything is written."""
+
+    __slots__ = ("_told", "_transport")
+
+    def __init__(self, transport: BaseTransport, told: Callable[[], None]) -> None:
+        self._transport = transport
+        self._told = told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        self._told()
+        cast(Transport, self._transport).write(data)
+
+
 class StraightWebSocket(WebSocketsSansIOProtocol):
     """Uvicorn's protocol, to whose transport others may write whole messages. It is a Writer."""
 
     on_ready: Callable[[], None] | None = None
+    on_used: Callable[[], None] | None = None
     is_ready = False
     is_open = False
     _descriptor = -1  # of the socket, where bytes for it are not to be encrypted
@@ -51,6 +69,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
+        self.transport = cast(Transport, _Told(transport, self._used))
         self.transport.set_write_buffer_limits(high=UNREAD_HIGH, low=UNREAD_LOW)
         sock = transport.get_extra_info("socket")
         if sock is not None:
@@ -88,7 +107,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.accept":
             self.is_open = self.is_ready = self.handshake_complete and not self.disconnected
         elif message["type"] == "websocket.close":
-            self.is_open = self.is_ready = False
+            self._end()
         elif message["type"] == "websocket.http.response.body" and self.close_sent:
             self.handshake_complete = True  # refused, which uvicorn takes for forgotten
 
@@ -107,7 +126,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
             self.on_ready()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = self.is_ready = False
+        self._end()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -149,7 +168,7 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
             super().handle_ping()
 
     def handle_close(self, event: Frame) -> None:
-        self.is_open = self.is_ready = False
+        self._end()
         super().handle_close(event)
 
     def send_receive_event_to_app(self) -> None:
@@ -194,8 +213,16 @@ class StraightWebSocket(WebSocketsSansIOProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
-    def _take_leave(self) -> None:
+    def _used(self) -> None:
+        if self.on_used is not None:
+            self.on_used()
+
+    def _end(self) -> None:
         self.is_open = self.is_ready = False
+        self._used()
+
+    def _take_leave(self) -> None:
+        self._end()
         self.close_sent = True
         self.stop_keepalive()
         self.transport.write(b"".join(self.conn.data_to_send()))
@@ -215,6 +242,7 @@ class PlainWebSocket:
 
     def __init__(self, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]) -> None:
         self.on_ready: Callable[[], None] | None = None
+        self.on_used: Callable[[], None] | None = None  # it is never written to directly
         self.is_open = True
         self.is_ready = True
         self._receive = receive

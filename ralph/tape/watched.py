@@ -6,19 +6,18 @@ of the day a watched screen holds what the screen as of that day will. Not for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ralph.errors import BadRequest
-from ralph.market.append import append
-from ralph.market.columns import BarColumns
-from ralph.market.panel import FIELDS, Panel
-from ralph.market.symbol import Listing, Symbol
+from ralph.market.panel import Panel
+from ralph.market.running import RunningPanel, SoFar
+from ralph.market.symbol import Listing
 from ralph.market.view import View
 from ralph.screens.across import Scope
 from ralph.screens.matching import truths
@@ -32,6 +31,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
+SCREENS_AT_ONCE = 8  # begun in one piece
+
 
 @dataclass(frozen=True)
 class WatchedScreen:
@@ -41,93 +42,6 @@ class WatchedScreen:
     condition: Condition
     universe: list[str] | str | None = None
     context: Context = field(default_factory=Context)
-
-
-class SoFar(NamedTuple):
-    """The Session's bars so far: `symbol` [bars] places in the universe, prices as traded; at UTC nanoseconds."""
-
-    at: int
-    symbol: IntArray
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    volume: FloatArray
-    value: FloatArray
-
-
-class RunningPanel:
-    """A Panel with a Session that is not over. `lay` writes into it what was held before: one reader, who is done with
-    the last one when the next comes."""
-
-    def __init__(self, panel: Panel, on: date, universe: Sequence[str]) -> None:
-        assert panel.sessions.size == 0 or panel.sessions[-1] < np.datetime64(on, "D"), "a Session to come"
-        self._panel = panel
-        self._on = np.datetime64(on, "D")
-        self._listings = tuple(
-            panel.listings[panel.columns[Symbol(code)]] if Symbol(code) in panel.columns else Listing(Symbol(code))
-            for code in universe
-        )
-        self._grown: Panel | None = None
-        self._column = np.zeros(0, dtype=np.int64)
-        self._is_laid = np.zeros(0, dtype=np.bool_)
-
-    def lay(self, bars: SoFar) -> Panel:
-        """The Panel with these bars as its newest Session."""
-        grown = self._grown
-        column = self._column[bars.symbol] if grown is not None else self._column
-        new = np.zeros(0, dtype=np.int64)
-        if grown is not None:
-            new = np.unique(column[(column >= 0)][~self._is_laid[column[column >= 0]]])
-        # A Symbol that is not a column yet, has an action today or fills its column: everything is laid anew.
-        if grown is None or (column < 0).any() or (grown.first[new] == 0).any() or self._acts(new):
-            return self._lay_all(bars)
-        self._shift(grown, new)
-        for name in FIELDS:
-            grown.fields[name][-1, column] = getattr(bars, name)
-        return replace(grown)  # what it has derived from older bars of today goes
-
-    def _acts(self, columns: IntArray) -> bool:
-        day = self._on.astype(object)
-        return any(
-            action.on == day and self._panel.columns.get(action.symbol) in columns for action in self._panel.actions
-        )
-
-    def _lay_all(self, bars: SoFar) -> Panel:
-        present = tuple(self._listings[place] for place in bars.symbol.tolist())
-        order = sorted(range(len(present)), key=lambda at: present[at].symbol)
-        rows = np.array(order, dtype=np.int64)
-        columns = BarColumns(
-            listings=tuple(present[at] for at in order),
-            symbol=np.arange(rows.size, dtype=np.int32),
-            day=np.full(rows.size, self._on),
-            **{name: getattr(bars, name)[rows].astype(np.float64) for name in FIELDS},
-            flags=np.zeros(rows.size, dtype=np.uint8),
-        )
-        grown = append(self._panel, columns, data_version=f"{self._panel.data_version}+")
-        for values in grown.fields.values():
-            values.flags.writeable = True
-        for array in (grown.rows, grown.first):
-            array.flags.writeable = True
-        grown.flags.flags.writeable = True
-        self._grown = grown
-        self._column = np.array([grown.columns.get(listing.symbol, -1) for listing in self._listings], dtype=np.int64)
-        self._is_laid = grown.rows[-1] >= 0
-        return grown
-
-    def _shift(self, grown: Panel, columns: IntArray) -> None:
-        """Symbols that trade for the first time today: their older bars go one up."""
-        if not columns.size:
-            return
-        for values in grown.fields.values():
-            values[:-1, columns] = values[1:, columns]
-        grown.flags[:-1, columns] = grown.flags[1:, columns]
-        older = grown.rows[:-1, columns]
-        grown.rows[:-1, columns] = np.where(older >= 0, older - 1, older)
-        grown.rows[-1, columns] = grown.bar_count - 1
-        grown.flags[-1, columns] = 0
-        grown.first[columns] -= 1
-        self._is_laid[columns] = True
 
 
 class WatchedScreens:
@@ -147,13 +61,27 @@ class WatchedScreens:
 
     def watch(self, wanted: Sequence[WatchedScreen]) -> None:
         """Watch these from now on; `refused` says why one cannot be."""
+        for _ in self.begin(wanted):
+            pass
+
+    def begin(self, wanted: Sequence[WatchedScreen]) -> Iterator[None]:
+        """The same in pieces, between which others may compute. What the looks of the day need of all bars is found
+        out, too, lest the first one waits for it."""
         self.refused = {}
-        self._screens = {each.id: each for each in wanted}
-        self._inside = {name: inside for name, inside in self._inside.items() if name in self._screens}
-        for each in wanted:
-            if each.id not in self._inside:
-                found = self._matches(self._panel, [each])
-                self._inside[each.id] = self._of_universe(self._panel, found[0]) if found else self._nobody()
+        known = {each.id: each for each in wanted if each.id in self._inside}
+        self._screens, self._inside = known, {name: self._inside[name] for name in known}
+        for group in _by_universe(each for each in wanted if each.id not in known):
+            for start in range(0, len(group), SCREENS_AT_ONCE):
+                piece = group[start : start + SCREENS_AT_ONCE]
+                matches = self._matches(self._panel, piece)
+                yield
+                running = self._running.prepared()
+                if running is not None:
+                    self._matches(running, piece)
+                    yield
+                for each, found in itertools.zip_longest(piece, matches):
+                    inside = self._nobody() if found is None else self._of_universe(self._panel, found)
+                    self._screens[each.id], self._inside[each.id] = each, inside
 
     def __len__(self) -> int:
         return len(self._screens)
@@ -221,7 +149,7 @@ class WatchedScreens:
         if panel.listings is not self._listings:
             self._listings = panel.listings
             self._older = np.array([self._panel.columns.get(symbol, -1) for symbol in panel.symbols], dtype=np.int64)
-        return RunningDay(panel, self._memories, self._older)
+        return RunningDay(self._running, panel, self._memories, self._older)
 
     def _of_universe(self, panel: Panel, columns: BoolArray) -> BoolArray:
         inside = self._nobody()
