@@ -35,15 +35,6 @@ def assert_equal(one: BarColumns, two: BarColumns) -> None:
 
 
 @pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-@pytest.fixture
 def market() -> BarColumns:
     """Two years' ends, halts, a Symbol whose source gives no traded value."""
     bars = simulate(5, LAST, 60, 30)

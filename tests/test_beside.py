@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -125,13 +124,6 @@ def test_without_flows_every_field_is_missing() -> None:
     panel = panel_of([(0, 0), (0, 1)], [True, True], [Listing(Symbol("S0"))])
     for name in BESIDE_FIELDS:
         assert np.isnan(panel.as_of().field(name)).all()
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.mark.anyio

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 
@@ -19,13 +18,6 @@ from ralph.store.dated import import_dated
 from ralph.store.master import import_symbols
 
 TODAY = date(2026, 11, 20)
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 def read(folder: Path, kind: DatedKind, text: str, encoding: str = "utf-8") -> FileDated:

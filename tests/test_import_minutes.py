@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,13 +22,6 @@ from ralph.store.minutes import import_minutes
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 def read(folder: Path, text: str, timezone: str = "Asia/Seoul", encoding: str = "utf-8") -> FileMinutes:

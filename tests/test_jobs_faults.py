@@ -47,13 +47,6 @@ _AT_WORK = "SELECT count(*) FROM jobs WHERE state = 'running' AND split_part(wor
 _RESTARTED = "SELECT extract(epoch FROM started_at)::float8 FROM jobs WHERE attempt = 2"
 
 
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    opened = await asyncpg.connect(database_url)
-    yield opened
-    await opened.close()
-
-
 @contextmanager
 def worker_process(
     home: Path, database_url: str, redis_url: str, pace: str = "short"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import msgspec
@@ -39,13 +38,6 @@ _QUEUE = """
          SELECT 'nothing', '{}', 'fast', 'tests', 0 FROM generate_series(1, $1)
 """
 AWAY = JobError("DATABASE_DOWN", "away")
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    opened = await asyncpg.connect(database_url)
-    yield opened
-    await opened.close()
 
 
 async def test_a_job_comes_and_goes_with_its_transaction(connection: asyncpg.Connection, database_url: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import multiprocessing
 import random
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
@@ -59,15 +58,6 @@ def test_what_is_said_anew_replaces_what_was_said_since_that_day() -> None:
         *((0, 1, 5.0), (0, 2, 5.0), (0, 3, 7.0), (0, 4, 7.0)),
         *((2, 1, 5.0), (2, 2, 5.0), (2, 3, 7.0), (2, 4, 7.0)),
     ]
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 @pytest.mark.anyio

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -35,13 +34,6 @@ _RUNS = """
            FROM generate_series(1, 4) AS n
 """
 _FIRST_RUN = "UPDATE screen_runs SET ran_at = now() - interval '200 days' WHERE wrote_hits"
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    opened = await asyncpg.connect(database_url)
-    yield opened
-    await opened.close()
 
 
 async def run(database_url: str, args: RetentionArgs, **limits: bool) -> tuple[str, RetentionDone]:

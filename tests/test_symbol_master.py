@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -41,13 +40,6 @@ NEW = """단축코드,한글종목명,시장구분,소속부,상장폐지일
 263810,상신전자,KOSDAQ,관리종목(소속부없음),2026-03-02
 000270,기아,KOSPI,,
 """
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def store(connection: asyncpg.Connection, folder: Path, text: str, as_of: date | None = None) -> ImportReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from ralph.market.adjustment import (
     steps_of,
 )
 from ralph.market.flags import RAW
+from ralph.market.folding import Folded
 from ralph.market.panel import FIELDS, FloatArray, IntArray, Panel
 from ralph.market.symbol import Listing
 from ralph.market.view import HALTED, NO_BAR
@@ -188,19 +189,8 @@ def adjust_bars(bars: BarColumns, actions: Sequence[Action], until: np.datetime6
     return replace(bars, **adjusted_line(bars, bars.day, actions, until))
 
 
-class _Line(Protocol):
-    """Bars of one Symbol in order, of whatever length."""
-
-    @property
-    def close(self) -> FloatArray: ...
-    @property
-    def volume(self) -> FloatArray: ...
-    @property
-    def flags(self) -> NDArray[np.uint8]: ...
-
-
 def adjusted_line(
-    bars: _Line, day: NDArray[np.datetime64], actions: Sequence[Action], until: np.datetime64
+    bars: Folded, day: NDArray[np.datetime64], actions: Sequence[Action], until: np.datetime64
 ) -> dict[str, Any]:
     """What actions known on a day make of one Symbol's bars, whose days are given: the fields of ADJUSTED and flags."""
     known = sorted((action for action in actions if np.datetime64(action.on) <= until), reverse=True)

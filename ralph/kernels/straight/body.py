@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ralph.kernels import opcodes as oc
 from ralph.kernels.straight.bar import one_bar, remembered, seeded
-from ralph.kernels.straight.lines import Lines, splat
+from ralph.kernels.straight.lines import Hopes, Lines, splat
 from ralph.kernels.straight.windows import Row, Window, can_write, window
 
 FILTERS = ("smooth", "decaying_sum")
@@ -45,7 +46,7 @@ def is_writable(listing: Listing, k: int) -> bool:
     return name not in oc.WINDOWS or can_write(name)
 
 
-class Body:
+class Body(ABC):
     """Writes some operations. Who knows where the numbers stand fills in what is left open.
 
     careful: filters may wait for their seeds
@@ -63,27 +64,42 @@ class Body:
 
     # Where numbers stand
 
+    @abstractmethod
     def kept(self, slot: int, by: str | int) -> str:
         """The address of a slot's row, so many rows on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def memory(self, row: str | int) -> str:
         """The address of what operations remember in a row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def field(self, field: int, on: int) -> str:
         """A field's columns at a row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shown(self, value: str, on: int, oldest: int) -> str:
         """NaN where a column begins after the oldest bar that a value is made of."""
-        raise NotImplementedError
 
+    @abstractmethod
     def source(self, line: list[int], operand: tuple[int, int], on: int) -> Row:
         """Where a window's rows stand."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def write(self) -> None:
+        """All operations, at all rows."""
 
     # What is done
+
+    def write_in_hope(self) -> str:
+        """All of it as if no number were missing; whether so it was in all columns."""
+        self.lines.hopes = hopes = Hopes(self.lines)
+        self.write()
+        for line in self.listing.code[self.active].tolist():
+            if oc.NAMES[line[oc.OP]] in FOR_GOOD:
+                hopes.is_there(self.states[line[oc.STATE]])
+        good = self.lines.all_true(hopes.came_true())
+        self.lines.hopes = None
+        return good
 
     def read(self, pointer: str) -> str:
         """What stands there; more may be hoped of it."""
@@ -106,13 +122,6 @@ class Body:
         if row not in self.states:
             self.states[row] = self.read(self.memory(row))
         return self.states[row]
-
-    def hope_for_the_last(self) -> None:
-        """Of what would be missing for good, the last row tells of all."""
-        assert self.lines.hopes is not None
-        for line in self.listing.code[self.active].tolist():
-            if oc.NAMES[line[oc.OP]] in FOR_GOOD:
-                self.lines.hopes.is_there(self.states[line[oc.STATE]])
 
     def keep(self) -> None:
         """What operations remember after the last row."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ralph.kernels import opcodes as oc
 from ralph.kernels.opcodes import BASE, MASK, WIDE
 from ralph.kernels.straight.body import Body, Listing, Part
-from ralph.kernels.straight.lines import DECLARED, VECTOR, Hopes, Lines
+from ralph.kernels.straight.lines import DECLARED, VECTOR, Lines
 from ralph.kernels.straight.windows import Row
 
 NAME, ARGUMENTS = "bar", 8
@@ -166,13 +166,8 @@ class _Bar:
     def _bodies(self) -> None:
         """In the hope that nothing is missing, and with care where something is."""
         lines = self.lines
-        lines.hopes = Hopes(lines)
         quick = _Column(self, careful=False)
-        quick.write()
-        quick.hope_for_the_last()
-        good = lines.all_true(lines.hopes.came_true())
-        lines.hopes = None
-        lines.say(f"  br i1 {good}, label %quick, label %careful")
+        lines.say(f"  br i1 {quick.write_in_hope()}, label %quick, label %careful")
         lines.label("quick")
         quick.keep()
         lines.say("  br label %kept")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from ralph.kernels import opcodes as oc
 from ralph.kernels.opcodes import WIDE
 from ralph.kernels.straight.body import FILTERS, Body, Listing, Part
-from ralph.kernels.straight.lines import DECLARED, NAN, VECTOR, Hopes, Lines
+from ralph.kernels.straight.lines import DECLARED, NAN, VECTOR, Lines
 from ralph.kernels.straight.windows import Row
 
 BANK, PANELS, AT, OUT, READY = "%bank", "%panels", "%at", "%out", "%ready"
@@ -66,13 +66,8 @@ class _Phase:
         goes = lines.make(f"and i1 {is_ready}, {lines.make(f'and i1 {is_whole}, {reaches}')}")
         lines.say(f"  br i1 {goes}, label %quick, label %careful")
         lines.label("quick")
-        lines.hopes = Hopes(lines)
         body = _Rows(self, "%row", self.rows, careful=False)
-        body.write()
-        body.hope_for_the_last()
-        good = lines.all_true(lines.hopes.came_true())
-        lines.hopes = None
-        lines.say(f"  br i1 {good}, label %keep, label %careful")
+        lines.say(f"  br i1 {body.write_in_hope()}, label %keep, label %careful")
         lines.label("keep")
         body.keep()
         lines.say("  br label %lanes_end")
