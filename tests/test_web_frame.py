@@ -68,7 +68,8 @@ PLACES = [("Screener", FOUND), ("Signals", "/signals"), ("Live", "/live"), ("Sys
 
 UNREACHED = """() => {
     const every = "a[href], button, input, select, textarea, [role=grid], [tabindex]";
-    const all = [...document.querySelectorAll(every)].filter((each) => each.checkVisibility({ visibilityProperty: true }));
+    const isSeen = (each) => each.checkVisibility({ visibilityProperty: true });
+    const all = [...document.querySelectorAll(every)].filter(isSeen);
     const led = (each) => each.id === "content" || each.closest("[role=grid], [role=tablist]");
     window.wanted = new Set(all.filter((each) => !each.disabled && !(each.tabIndex < 0 && led(each))));
 }"""
