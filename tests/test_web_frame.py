@@ -79,7 +79,7 @@ def unreached(page: Page) -> list[str]:
     """What can be clicked and is not come to with the Tab key; inside a grid or a row of tabs the arrows lead on."""
     page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
     page.evaluate(UNREACHED)
-    for _ in range(page.evaluate("window.wanted.size") + 5):
+    for _ in range(3 * page.evaluate("window.wanted.size")):  # a date is several stops
         page.keyboard.press("Tab")
         if page.evaluate("window.wanted.delete(document.activeElement), window.wanted.size") == 0:
             break
