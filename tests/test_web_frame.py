@@ -63,7 +63,7 @@ def test_language_theme_and_colours_are_switched_and_kept(page: Page) -> None:
     )
 
 
-PLACES = [("Screener", FOUND), ("Signals", "/signals"), ("Live", "/live"), ("System", "/system"), ("Help", "/help")]
+PLACES = [(name, f"/{name.lower()}") for name in ("Screener", "Signals", "Live", "System", "Help")]
 
 
 UNREACHED = """() => {
