@@ -320,6 +320,24 @@ def test_an_editor_is_told_what_is_wrong_and_what_could_follow(client: httpx.Cli
     assert "close" in [each["text"] for each in typed["completions"]]
 
 
+def test_a_draft_is_checked_and_run_in_one(client: httpx.Client) -> None:
+    """As the two routes say it one after the other; what is no screen is answered, what else is wrong is refused."""
+
+    def attempt(position: int | None = None, **request: Any) -> httpx.Response:
+        return client.post("/api/v1/screens/draft", json={"request": request, "position": position})
+
+    request = {"expression": "close>0", "limit": 1}
+    said = attempt(5, **request).raise_for_status().json()
+    draft = {"expression": "close>0", "position": 5}
+    assert said["checked"] == client.post("/api/v1/screens/validate", json=draft).json()
+    assert said["answer"] == client.post("/api/v1/screens/run", json=request).json()
+    wrong = attempt(expression="clsoe > 0").raise_for_status().json()
+    assert (wrong["checked"]["valid"], wrong["answer"]) == (False, None)
+    assert wrong["checked"]["problems"][0]["suggestion"] == "close"
+    assert attempt(expression="close > 0", as_of="1990-01-05").status_code == 404
+    assert attempt(9, expression="close").json()["field"] == "position"
+
+
 def test_the_language_and_the_presets_are_told(client: httpx.Client) -> None:
     reference = client.get("/api/v1/screens/language")
     assert {section["kind"] for section in reference.json()["sections"]} >= {"function", "indicator"}

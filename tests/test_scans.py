@@ -349,6 +349,9 @@ def test_setups_gate_and_breadth_over_http(client: httpx.Client) -> None:
     assert judged["components"][0]["points"] is None
     breadth = client.get("/api/v1/breadth", params={"as_of": DAYS[-1]})
     assert breadth.json()["markets"]["KOSPI"]["advancers"] == 2
+    assert breadth.json()["before"] == str(DAYS[-2])
+    first = client.get("/api/v1/breadth", params={"as_of": DAYS[0]}).json()
+    assert (first["as_of"], first["before"]) == (str(DAYS[0]), None)
     etag = breadth.headers["ETag"]
     again = client.get("/api/v1/breadth", params={"as_of": DAYS[-1]}, headers={"If-None-Match": etag})
     assert again.status_code == 304

@@ -39,6 +39,21 @@ def test_the_first_visit_shows_a_simulated_market_that_says_so(page: Page, clien
     assert first in page.get_by_role("region", name="Sectors").inner_text()
 
 
+def test_what_changed_is_told_from_a_session_that_has_data(page: Page, client: httpx.Client) -> None:
+    """Live and as of a day: the lines are differences of the API's answers; nothing that is absent is asked for, which
+    would be an error in the browser's log."""
+    newest = client.get("/api/v1/breadth").json()
+    for path, day in (("/", newest["as_of"]), (f"/?as_of={newest['before']}", newest["before"])):
+        page.goto(at(path))
+        told = page.locator('[data-changed="rising"]')
+        told.wait_for()
+        now = client.get("/api/v1/breadth", params={"as_of": day}).json()
+        was = client.get("/api/v1/breadth", params={"as_of": now["before"]}).json()
+        assert page.locator("[data-since]").get_attribute("data-since") == now["before"] == was["as_of"]
+        rising = [each["markets"]["all"]["advancers"] for each in (was, now)]
+        assert told.inner_text().endswith(f"Rising {rising[0]} → {rising[1]}")
+
+
 def test_typing_changes_the_results_and_errors_come_with_their_fix(page: Page, client: httpx.Client) -> None:
     page.goto(at("/screener"))
     field = page.get_by_role("combobox", name="Condition")

@@ -63,6 +63,33 @@ def test_language_theme_and_colours_are_switched_and_kept(page: Page) -> None:
     )
 
 
+UNREACHED = """() => {
+    const every = "a[href], button, input, select, textarea, [role=grid], [tabindex]";
+    const isSeen = (each) => each.checkVisibility({ visibilityProperty: true });
+    const all = [...document.querySelectorAll(every)].filter(isSeen);
+    const led = (each) => each.id === "content" || each.closest("[role=grid], [role=tablist]");
+    window.wanted = new Set(all.filter((each) => !each.disabled && !(each.tabIndex < 0 && led(each))));
+}"""
+
+
+def unreached(page: Page) -> list[str]:
+    """What can be clicked and is not come to with the Tab key; inside a grid or a row of tabs the arrows lead on."""
+    page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
+    page.evaluate(UNREACHED)
+    for _ in range(3 * page.evaluate("window.wanted.size")):  # a date is several stops
+        page.keyboard.press("Tab")
+        if page.evaluate("window.wanted.delete(document.activeElement), window.wanted.size") == 0:
+            break
+    left = "[...window.wanted].filter((each) => each.isConnected).map((each) => each.outerHTML.slice(0, 120))"
+    found: list[str] = page.evaluate(left)
+    return found
+
+
+def test_everything_of_the_screener_is_come_to_with_the_tab_key(page: Page) -> None:
+    see(page, "/screener")
+    assert not unreached(page)
+
+
 def test_all_pages_are_reached_by_keyboard_alone(page: Page, code: str) -> None:
     page.goto(at("/"))
     page.locator("main .card").first.wait_for()
@@ -100,6 +127,26 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(
             box = link.bounding_box()
             assert box is not None
             assert box["height"] >= TOUCH_PX
+
+
+def test_a_finger_flips_charts_on_a_phone(browser: Browser, simulated: Server, cookies: Any) -> None:
+    """To the left is the next one, to the right the one before; the list follows."""
+    swipe = """(node, by) => {
+        const touch = (x) => [new Touch({ identifier: 1, target: node, clientX: x, clientY: 400 })];
+        const say = (what, on, x) => new TouchEvent(what, { bubbles: true, touches: on, changedTouches: touch(x) });
+        node.dispatchEvent(say("touchstart", touch(200), 200));
+        node.dispatchEvent(say("touchend", [], 200 + by));
+    }"""
+    options = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "storage_state": cookies}
+    with visiting(browser, simulated.url, **options) as phone, simulated.client() as client:
+        asked = {"expression": "close > sma(20)", "limit": 2}
+        found = client.post("/api/v1/screens/run", json=asked, params={"workspace": "demo"}).json()["matches"]
+        phone.goto(at(f"/screener?q={asked['expression']}"))
+        for shown, by in ((found[0], -120), (found[1], 120), (found[0], 0)):
+            chart = phone.locator(f'[data-subject="{shown["symbol"]}"]')
+            chart.wait_for()
+            phone.locator(f'[data-row="{shown["symbol"]}"][aria-selected="true"]').wait_for()
+            chart.evaluate(swipe, by)
 
 
 def problem(status: int, code: str, **headers: str) -> dict[str, Any]:

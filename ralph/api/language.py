@@ -1,7 +1,8 @@
-"""/api/v1/screens/validate and /language: what an editor of screens needs to know."""
+"""/api/v1/screens/validate, /draft and /language: what an editor of screens needs to know."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -10,8 +11,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 
 from ralph import screens
+from ralph.api.departures import while_connected
 from ralph.api.problems import PROBLEMS
+from ralph.api.screens import respond
 from ralph.errors import BadParameter
+from ralph.jobs.screening import Answered, Screening
 from ralph.store.database import Database
 from ralph.store.lists import all_lists
 from ralph.store.markets import Markets
@@ -44,6 +48,20 @@ class Checked(msgspec.Struct, frozen=True):
     completions: list[screens.Completion]
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run of a text that is being written; position as in a draft."""
+
+    request: screens.Request
+    position: int | None = None
+
+
+class Attempted(msgspec.Struct, frozen=True):
+    """What is to be said about the text, and what it finds; answer is null while it is no screen."""
+
+    checked: Checked
+    answer: screens.Answer | None
+
+
 @post("/validate", operation_id="validateScreen", tags=["screens"], status_code=200, responses=PROBLEMS)
 async def validate(
     data: JSONBody[Draft],
@@ -52,7 +70,38 @@ async def validate(
     workspace: FromQuery[str | None] = None,
 ) -> Checked:
     """The problems of a text, which is answered, not refused; and what could stand at a position of it."""
-    text, position = data.expression, data.position
+    return await _checked(data.expression, data.position, (database, markets, workspace))
+
+
+@post("/draft", operation_id="runDraft", tags=["screens"], status_code=200, responses=PROBLEMS)
+async def draft(
+    request: Request[Any, Any, Any],
+    data: JSONBody[Attempt],
+    screening: NamedDependency[Screening],
+    database: NamedDependency[Database],
+    markets: NamedDependency[Markets],
+    workspace: FromQuery[str | None] = None,
+) -> Response[Attempted]:
+    """The answers of `/validate` and `/run` in one, for editors that ask with every key: a text that is no screen is
+    answered with its problems. What else is wrong with the request is refused as `/run` does."""
+
+    async def both() -> tuple[Checked, Answered | None]:
+        asking = asyncio.ensure_future(screening.ask(workspace, data.request))
+        try:
+            checked = await _checked(data.request.expression, data.position, (database, markets, workspace))
+            return checked, await asking if checked.valid else None
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    checked, answered = await while_connected(request, both())
+    said = msgspec.json.encode(checked)
+    body: Any = b'{"checked":%b,"answer":%b}' % (said, answered.body if answered else b"null")
+    headers = respond(answered).headers if answered else None
+    return Response(body, headers=headers, media_type="application/json")
+
+
+async def _checked(text: str, position: int | None, known: tuple[Database, Markets, str | None]) -> Checked:
     if len(text) > TEXT_MAX:
         raise BadParameter(
             f"the text has more than {TEXT_MAX:,} characters", field="expression", accepted="a shorter one"
@@ -60,7 +109,7 @@ async def validate(
     if position is not None and not 0 <= position <= len(text):
         accepted = f"0 to {len(text)}"
         raise BadParameter(f"position {position} is not in the text: {accepted}", field="position", accepted=accepted)
-    names = await _names(database, markets, workspace)
+    names = await _names(*known)
     problems = screens.validate(text, names)
     completions = [] if position is None else screens.complete(text, position, names)
     if problems:
@@ -92,4 +141,4 @@ async def _names(database: Database, markets: Markets, workspace: str | None) ->
     )
 
 
-router = Router("/screens", route_handlers=[validate, language])
+router = Router("/screens", route_handlers=[validate, draft, language])

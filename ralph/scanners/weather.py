@@ -31,11 +31,13 @@ class GateAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BreadthAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Breadth of the whole market ("all") and of each market by name."""
+    """Breadth of the whole market ("all") and of each market by name. before: the Session with data before it, null for
+    the first, so that nobody has to guess what to compare with."""
 
     workspace: str
     simulated: bool
     as_of: date
+    before: date | None
     data_version: str
     markets: dict[str, Breadth]
 
@@ -59,7 +61,8 @@ def measure_breadth(view: View) -> BreadthAnswer:
             found[name] = breadth.measure(view, view.listed & roster.on_market(name, view.on), [name])
     found = {name: one for name, one in found.items() if one.symbols}
     whole = breadth.measure(view, view.listed, list(found))
-    return BreadthAnswer(**_place(view), markets={ALL: whole, **found} if whole.symbols else found)
+    before = view.panel.sessions[view.index - 1].astype(object) if view.index else None
+    return BreadthAnswer(**_place(view), before=before, markets={ALL: whole, **found} if whole.symbols else found)
 
 
 def _place(view: View) -> dict[str, Any]:

@@ -10,16 +10,18 @@ export interface ChartAsk {
   asOf: string | null;
   timeframe: string;
   indicators: string;
+  bars?: number; // at most so many, the newest
 }
 
 const KEPT_MAX = 60; // charts; the oldest goes
 const BARS = 420;
+export const YEAR = 260; // Sessions: what a chart beside a list shows
 
 const kept = new Map<string, BarsAnswer>();
 const coming = new Map<string, Promise<BarsAnswer>>();
 
 function keyOf(ask: ChartAsk): string {
-  return [place.query.workspace ?? "", ask.symbol, ask.asOf ?? "", ask.timeframe, ask.indicators].join("|");
+  return [place.query.workspace ?? "", ask.symbol, ask.asOf ?? "", ask.timeframe, ask.indicators, ask.bars ?? BARS].join("|");
 }
 
 /** A chart that is here already. */
@@ -36,7 +38,7 @@ export async function chart(ask: ChartAsk): Promise<BarsAnswer> {
   if (!asked) {
     asked = read("/api/v1/symbols/{code}/bars", {
       path: { code: ask.symbol },
-      query: { timeframe: ask.timeframe, to: ask.asOf, limit: BARS, indicators: ask.indicators || null },
+      query: { timeframe: ask.timeframe, to: ask.asOf, limit: ask.bars ?? BARS, indicators: ask.indicators || null },
     });
     coming.set(key, asked);
     asked.then(

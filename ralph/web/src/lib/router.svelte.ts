@@ -14,7 +14,7 @@ function read(): Place {
 export const place = $state<Place>(read());
 
 const WRITE_MS = 160; // browsers refuse more than about two hundred changes of an address in half a minute
-const LEAST_MS = 50; // it is not in a hurry: what the key asked for goes first
+const LEAST_MS = 250; // it is not in a hurry: what the key asked for goes first, and is drawn
 
 let unwritten = ""; // an address that is shown already and not yet in the bar
 let writing: ReturnType<typeof setTimeout> | undefined;

@@ -5,12 +5,21 @@ import { ask, Refusal, server } from "./api.svelte";
 const QUIET_MS = 15_000;
 const LOST_MS = 1_500;
 
+let again: () => void = () => undefined;
+
+/** Look now: something says that the server is gone, or back. */
+export function lookNow(): void {
+  again();
+}
+
 /** Look after the server until told to stop. */
 export function watchServer(): () => void {
   let timer = 0;
   let stopped = false;
+  let looking = false;
   const look = async (): Promise<void> => {
     const lost = !server.reachable;
+    looking = true;
     try {
       const report = (await (await ask("GET", "/health")).json()) as { version: string };
       server.version = report.version;
@@ -18,18 +27,21 @@ export function watchServer(): () => void {
       server.reachable = true;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
+    } finally {
+      looking = false;
     }
     if (!stopped) timer = window.setTimeout(() => void look(), server.reachable ? QUIET_MS : LOST_MS);
   };
-  const soon = (): void => {
+  again = (): void => {
+    if (looking || stopped) return;
     clearTimeout(timer);
     void look();
   };
-  addEventListener("online", soon);
+  addEventListener("online", lookNow);
   void look();
   return () => {
     stopped = true;
     clearTimeout(timer);
-    removeEventListener("online", soon);
+    removeEventListener("online", lookNow);
   };
 }

@@ -35,7 +35,7 @@ export const MARKET_WORDS = {
   "today.noSignals": ["새 신호가 없습니다.", "No new signals."],
   "today.makeSignals": ["지금 신호 만들기", "Make signals now"],
   "today.watchlist": ["관심 종목", "Watchlist"],
-  "today.noWatchlist": ["관심 종목이 없습니다. 조건 검색이나 종목 화면에서 w를 누르세요.", "Nothing is watched yet. Press w on the screener or a symbol."],
+  "today.noWatchlist": ["관심 종목이 없습니다. 조건 검색이나 종목 화면에서 ☆(w 키)을 누르세요.", "Nothing is watched yet. Press ☆ (key w) on the screener or a symbol."],
   "today.next": ["앞으로 할 일", "What runs next"],
   "today.age": ["데이터 나이", "Data age"],
   "today.lastSession": ["마지막 완료 거래일", "Last completed session"],

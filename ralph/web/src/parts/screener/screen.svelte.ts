@@ -8,9 +8,8 @@ export const CHANGE = "change(close, 1)";
 export const RANGE_52 = "(close - lowest(252)) / (highest(252) - lowest(252))";
 export const COLUMNS = ["close", CHANGE, "value", RANGE_52];
 
-const PAGE = 60; // more than a screen of rows; scrolling brings the next
-const TYPING_MS = 10; // keys that come in one moment, as from a paste or an input method, are one question
-const STILL_MS = 300; // who types no more for so long may want to know who nearly matched
+const PAGE = 36; // more than a screen of rows; scrolling brings the next
+const STILL_MS = 600; // who types no more for so long may want to know who nearly matched
 const SEPARATOR = ";";
 
 type Extra = "funnel" | "sparkline" | "excluded";
@@ -19,11 +18,9 @@ export class Screen {
   text = $state(place.query.q ?? "");
   checked = $state.raw<{ text: string; said: Schemas["Checked"] } | null>(null);
   answer = new Asked<Schemas["Answer"]>();
-  writing = new Asked<Schemas["Checked"]>();
   misses = new Asked<readonly Schemas["NearMiss"][]>(); // of the answer; they cost several times what it does
   answered = $state(""); // the text that the answer is of
   tookMs = $state(0); // from the key to the answer
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #missing: ReturnType<typeof setTimeout> | undefined;
   #asked: Schemas["Request"] | null = null; // what the answer is of
   #more: Promise<void> | null = null;
@@ -51,44 +48,39 @@ export class Screen {
     return { key, order: place.query.order === "asc" || place.query.order === "desc" ? place.query.order : usual };
   }
 
-  /** Another text: checked at once, and run where it is a screen. */
+  /** Another text: every key asks at once, and what the key before asked for is no longer waited for. */
   write(text: string, position: number | null): void {
     this.text = text;
-    put({ q: text || null, screen: text ? (place.query.screen ?? null) : null });
-    clearTimeout(this.#timer);
     this.#later(STILL_MS); // nothing that costs more than a key stands before the next one
-    const startedAt = performance.now();
-    this.#timer = setTimeout(() => void this.#check(text, position, startedAt), TYPING_MS);
+    void this.#ask(position);
+    put({ q: text || null, screen: text ? (place.query.screen ?? null) : null });
   }
 
-  async #check(text: string, position: number | null, startedAt: number): Promise<void> {
+  /** The same text again: something else has changed. */
+  async refresh(): Promise<void> {
+    await this.#ask(null);
+  }
+
+  /** What is to be said of the text, and what it finds where it is a screen: one question, as a key waits for both. */
+  async #ask(position: number | null): Promise<void> {
+    const startedAt = performance.now();
+    const text = this.text;
     if (!text.trim()) {
-      this.writing.clear();
       this.answer.clear();
       this.misses.clear();
       this.#asked = null;
       this.checked = null;
       return;
     }
-    await this.writing.run((signal) => post("/api/v1/screens/validate", { expression: text, position }, { signal }));
-    if (this.text !== text || !this.writing.data) return;
-    this.checked = { text, said: this.writing.data };
-    if (this.checked.said.valid) await this.run(startedAt);
-  }
-
-  /** The same text again: something else has changed. */
-  async refresh(): Promise<void> {
-    clearTimeout(this.#timer);
-    await this.#check(this.text, null, performance.now());
-  }
-
-  /** What the text finds, as the address says. */
-  async run(startedAt = performance.now()): Promise<void> {
-    if (!this.text.trim()) return;
-    const text = this.text;
     const request = this.#request(["funnel", "sparkline", ...(place.query.tab === "excluded" ? (["excluded"] as const) : [])]);
-    const isNewest = await this.answer.run((signal) => post("/api/v1/screens/run", request, { signal }));
-    if (!isNewest || this.answer.refusal) return;
+    let found: Schemas["Answer"] | null = null;
+    const isNewest = await this.answer.run(async (signal) => {
+      const { checked, answer } = await post("/api/v1/screens/draft", { request, position }, { signal });
+      if (this.text === text) this.checked = { text, said: checked };
+      found = answer ?? null;
+      return found ?? this.answer.data!; // while the text is no screen, what the one before found stays in sight
+    });
+    if (!isNewest || this.answer.refusal || !found) return;
     this.misses.clear();
     this.#asked = request;
     this.answered = text;
