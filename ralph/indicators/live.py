@@ -148,9 +148,8 @@ def followed(plan: Plan, inputs: Mapping[str, FloatArray], number: IntArray, tai
         slots,
         run.real,
         _initial_rows(run, slots, sizes),
-        _moves(run, code, slots),
         run.results,
-        np.append(kernels.machine.addressed(sizes), 0),
+        kernels.machine.addressed(sizes),
         out,
     )
     return out

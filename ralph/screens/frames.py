@@ -13,7 +13,7 @@ from ralph.indicators.plan import Plan
 from ralph.market.capital import Statements
 from ralph.market.panel import FloatArray, IntArray, Panel
 from ralph.market.periods import Frame, Periods
-from ralph.screens.catalogue import indicators
+from ralph.screens.catalogue import bound, indicators
 from ralph.screens.tree import Field, Reading
 
 FEWEST_BARS = {"weekly": 5, "monthly": 20}  # about as many daily bars a period has; for the estimate of cost only
@@ -167,7 +167,7 @@ def follows(bars: Bars, whole: Reading) -> bool:
 def plan_of_reading(whole: Reading) -> tuple[Indicator, Plan]:
     """An indicator of a screen, and how it is computed."""
     indicator = indicators()[whole.indicator]
-    return indicator, indicator.plan(whole.mode, indicator.bind(dict(whole.params)))
+    return indicator, indicator.plan(whole.mode, bound(whole.indicator, whole.params))
 
 
 def field_of(indicator: Indicator, whole: Reading, name: str) -> str:
