@@ -55,37 +55,50 @@ NUMBER_BYTES = 8
 
 
 @leaf
-def begin(number: IntArray, left: int, size: int, height: int, starts: CountArray) -> None:
+def begin(number: IntArray, columns: Whole, size: int, height: int, starts: CountArray) -> None:
     """The first daily row of each column's periods, starts [height + 1, columns]: the number of rows where it has
     none, and behind the newest."""
     days = number.shape[0]
     starts[:] = days
-    for row in range(days):
-        for i in range(size):
-            there = number[row, left + i]
-            if there > 0 and (row == 0 or there > number[row - 1, left + i]):
-                starts[height - number[days - 1, left + i] + there - 1, i] = row
-
-
-@leaf
-def longest(starts: CountArray, period: int, size: int, since: int) -> tuple[int, int]:
-    """How many days the columns' longest period has, and how many of them are asked for, at least the last."""
-    most, asked = 1, 1
     for i in range(size):
-        end = starts[period + 1, i]
-        most = max(most, end - starts[period, i])
-        asked = max(asked, end - max(since, starts[period, i]))
-    return most, asked
+        column = columns[i]
+        away, before = height - number[days - 1, column] - 1, 0
+        for row in range(days):
+            there = number[row, column]
+            if there > before:
+                starts[away + there, i] = row
+            before = there
 
 
 @leaf
-def lay(fields: Fields, which: CountArray, left: int, size: int, bar: FloatArray) -> None:
-    """Each column's bar of its own day `which` [columns]: bar [fields, columns]."""
-    for place in range(len(fields)):
-        values = fields[place]
-        if values.shape[0] > 1:  # what is not read has no bars
-            for i in range(size):
-                bar[place, i] = values[which[i], left + i]
+def asked_of(starts: CountArray, period: int, size: int, since: int) -> int:
+    """How many days of a period are asked for in any of the columns, at least the last: it is kept."""
+    asked = 1
+    for i in range(size):
+        asked = max(asked, starts[period + 1, i] - max(since, starts[period, i]))
+    return asked
+
+
+@leaf
+def copy(x: Whole, z: Whole, n: int) -> None:
+    for i in range(n):
+        z[i] = x[i]
+
+
+@leaf
+def choose(starts: CountArray, period: int, back: int, size: int, days: int, which: Whole) -> None:
+    """The row of each column's day so many before the end of its period, its first day where it has fewer."""
+    begins, ends = starts[period], starts[period + 1]
+    for i in range(size):
+        row = max(ends[i] - back, begins[i])
+        which[i] = row if row < days else days - 1
+
+
+@leaf
+def lay(values: Pointer, width: int, which: Whole, columns: Whole, size: int, bar: Pointer) -> None:
+    """A field of each column's bar of its own day `which` [columns]."""
+    for i in range(size):
+        bar[i] = values[which[i] * width + columns[i]]
 
 
 @leaf
@@ -102,32 +115,28 @@ def wake(begins: Pointer, size: int, at: Whole, filters: int) -> None:
 
 @leaf
 def tell(
-    starts: CountArray,
-    period: int,
-    back: int,
-    size: int,
-    since: int,
-    left: int,
-    results: CountArray,
-    slots: CountArray,
-    bank: Pointer,
-    out: FloatArray,
+    found: Pointer, starts: CountArray, period: int, back: int, size: int, since: int, out: Pointer, width: int
 ) -> None:
-    """Results of the day so many before the end of each column's period, of those that have it."""
-    for line in range(results.shape[0]):
-        slot = results[line, 0]
-        row = slots[slot, BASE] + ((period - results[line, 1]) & slots[slot, MASK])
-        found = moved(bank, row * size)
-        for i in range(size):
-            on = starts[period + 1, i] - back
-            if on >= starts[period, i] and on >= since:
-                out[line, on - since, left + i] = found[i]
+    """A result of the day so many before the end of each column's period, of those that have it and are asked for."""
+    begins, ends = starts[period], starts[period + 1]
+    for i in range(size):
+        row = ends[i] - back
+        if row >= begins[i] and row >= since:
+            out[(row - since) * width + i] = found[i]
 
 
-@kernel(VOID, FIELDS, NUMBERS, LANES, LANES, PANEL, SERIES, LANES, COUNTS, CUBE_OUT)
+@leaf
+def step(code: Whole, operations: int, slots: Whole, numbers: Pointer, operate: int, bank: Pointer, at: Whole) -> None:
+    """All operations over one row."""
+    for k in range(operations):
+        call_at(operate, moved(code, k * COLUMNS), slots, moved(numbers, 3 * k), bank, at)
+
+
+@kernel(VOID, FIELDS, NUMBERS, COUNTS, LANES, LANES, PANEL, SERIES, LANES, COUNTS, CUBE_OUT)
 def follow(
     fields: Fields,
     number: IntArray,
+    columns: CountArray,
     code: CountArray,
     slots: CountArray,
     real: FloatArray,
@@ -136,54 +145,53 @@ def follow(
     sizes: CountArray,
     out: FloatArray,
 ) -> None:
-    """The results of the newest daily bars, out [results, tail, symbols]; left as it is where a column has no bar yet.
+    """The results of the newest daily bars of some columns, out [results, tail, columns]; left as it is where one has
+    no bar yet.
 
     fields [bars, symbols] each hold the period so far at each daily bar; `number` says which period it is in its
     column, from 1, and 0 above the column's first. `initial` [rows of memory], `sizes` as those of `machine.scan`, of a
     program that runs live.
     """
     days, width = number.shape
-    since, height = days - out.shape[1], max(number[days - 1].max(), 1)
-    block, operations, remembered = min(sizes[BLOCK], width), code.shape[0], sizes[REMEMBERED]
+    tail, since, operations, remembered = out.shape[1], days - out.shape[1], code.shape[0], sizes[REMEMBERED]
+    block, height = min(sizes[BLOCK], columns.size), 1
+    for column in columns:
+        height = max(height, number[days - 1, column])
     memory, kept = np.empty(sizes[BANK_ROWS] * block), np.empty(remembered * block)
     at, waited = np.zeros(WAITING + operations + 1, np.int64), np.zeros(operations + 1, np.int64)
-    starts, which = np.empty((height + 1, block), np.int64), np.empty(block, np.int64)
-    bar = np.empty((len(fields), block))
-    bank, place, lines, rings, numbers = (
-        start_of(memory),
-        start_of(at),
-        start_of(code),
-        start_of(slots),
-        start_of(real),
-    )
+    starts, which, bar = np.empty((height + 1, block), np.int64), np.empty(block, np.int64), np.empty((8, block))
+    bank, place, rings, waiting = start_of(memory), start_of(at), start_of(slots), moved(start_of(at), WAITING)
     at[WIDTH], at[BEGINS], at[SCRATCH] = block, sizes[SCRATCH_AT], sizes[SCRATCH_AT] + 1
-    for left in range(0, width, block):
-        size = min(block, width - left)
-        begin(number, left, size, height, starts)
+    for left in range(0, columns.size, block):
+        size, mine = min(block, columns.size - left), moved(start_of(columns), left)
+        begin(number, mine, size, height, starts)
         begins, states = moved(bank, sizes[SCRATCH_AT] * size), moved(bank, (sizes[SCRATCH_AT] - remembered) * size)
         at[WIDE], at[YOUNGEST], at[NOT_BEGUN] = size, 0, -1
         for i in range(size):
-            begins[i] = height - number[days - 1, left + i]
-            at[YOUNGEST] = max(at[YOUNGEST], height - number[days - 1, left + i])
+            begins[i] = height - number[days - 1, mine[i]]
+            at[YOUNGEST] = max(at[YOUNGEST], height - number[days - 1, mine[i]])
         for line in range(initial.size):
             rows.fill(initial[line], moved(bank, line * size), size)
         for period in range(height):
             at[ROW], at[END], at[HEIGHT] = period, period + 1, period + 1
             wake(begins, size, place, operations)
             rows.copy(states, start_of(kept), remembered * size)
-            waited[:operations] = at[WAITING : WAITING + operations]
-            most, asked = longest(starts, period, size, since)
-            for day in range(most - asked, most):
-                for i in range(size):
-                    which[i] = min(max(starts[period + 1, i] - most + day, starts[period, i]), days - 1)
-                lay(fields, which, left, size, bar)
+            copy(waiting, start_of(waited), operations)
+            for back in range(asked_of(starts, period, size, since), 0, -1):
+                choose(starts, period, back, size, days, start_of(which))
                 for field in range(len(fields)):
-                    row = number_of(moved(start_of(bar), field * block))
-                    at[PANELS + field] = row - period * block * NUMBER_BYTES
+                    values, row = fields[field], moved(start_of(bar), field * block)
+                    at[PANELS + field] = number_of(row) - period * block * NUMBER_BYTES
+                    if values.shape[0] > 1:  # what is not read has no bars
+                        lay(start_of(values), width, start_of(which), mine, size, row)
                 rows.copy(start_of(kept), states, remembered * size)
-                at[WAITING : WAITING + operations] = waited[:operations]
-                for k in range(operations):
-                    call_at(sizes[OPERATE], moved(lines, k * COLUMNS), rings, moved(numbers, 3 * k), bank, place)
-                tell(starts, period, most - day, size, since, left, results, slots, bank, out)
+                copy(start_of(waited), waiting, operations)
+                step(start_of(code), operations, rings, start_of(real), sizes[OPERATE], bank, place)
+                for line in range(results.shape[0]):
+                    slot = results[line, 0]
+                    row = slots[slot, BASE] + ((period - results[line, 1]) & slots[slot, MASK])
+                    found, told = moved(bank, row * size), moved(start_of(out), line * tail * columns.size + left)
+                    tell(found, starts, period, back, size, since, told, columns.size)
     hold(memory, at, kept)
-    hold(bar, code, slots)
+    hold(starts, which, bar)
+    hold(waited, columns, out)

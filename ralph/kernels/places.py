@@ -7,43 +7,53 @@ from numba import types
 
 from ralph.kernels.jit import (
     COUNTS,
+    LANES,
     PANEL,
     PANEL_OUT,
     ROWS,
     SERIES,
-    SERIES_OUT,
     VOID,
     WHOLE,
     CountArray,
     FloatArray,
     IntArray,
+    Pointer,
+    hold,
     kernel,
     leaf,
+    moved,
+    start_of,
 )
 
 NUMBERS = types.Array(types.int32, 2, "C", readonly=True)
 
 
-@kernel(VOID, SERIES, SERIES, SERIES_OUT)
-def below_row(x: FloatArray, now: FloatArray, z: FloatArray) -> None:
-    """Adds 1 where x is below, 1/2 where it is the same; NaN where x is missing."""
-    for i in range(z.size):
-        more = 1.0 if x[i] < now[i] else 0.0
-        same = 0.5 if x[i] == now[i] else 0.0
-        z[i] += more + same if x[i] == x[i] else np.nan
+@leaf
+def place_before(line: Pointer, bars: int) -> float:
+    """Share of the `bars` - 1 numbers in front of the last that are below it, ties half, 0-100; NaN where one is
+    missing."""
+    now = line[bars - 1]
+    below, up_to, missing = 0, 0, 0 if now == now else 1
+    for i in range(bars - 1):
+        value = line[i]
+        below += 1 if value < now else 0
+        up_to += 1 if value <= now else 0
+        missing += 1 if value != value else 0
+    return np.nan if missing > 0 else 100.0 * (0.5 * (below + up_to)) / (bars - 1)
 
 
 @kernel(VOID, PANEL, WHOLE, PANEL_OUT)
 def percentiles(values: FloatArray, bars: int, out: FloatArray) -> None:
     """Share of the `bars` - 1 rows before that are below each value [rows - bars + 1, columns], ties half, 0-100."""
-    for row in range(out.shape[0]):
-        newest, z = values[row + bars - 1], out[row]
-        for i in range(z.size):
-            z[i] = 0.0 if newest[i] == newest[i] else np.nan
-        for back in range(1, bars):
-            below_row(values[row + bars - 1 - back], newest, z)
-        for i in range(z.size):
-            z[i] = 100.0 * z[i] / (bars - 1)
+    height, width = values.shape
+    column = np.empty(height)
+    line, at = start_of(column), start_of(values)
+    for i in range(width):
+        for row in range(height):
+            line[row] = at[row * width + i]
+        for row in range(out.shape[0]):
+            out[row, i] = place_before(moved(line, row), bars)
+    hold(column, values, out)
 
 
 @kernel(VOID, PANEL, SERIES, COUNTS, PANEL_OUT)
@@ -78,15 +88,14 @@ def by_session(values: FloatArray, rows: IntArray, newest: IntArray, out: FloatA
 
 
 @leaf
-def first_not_below(ordered: FloatArray, row: int, count: int, value: float) -> int:
-    """How many of the first `count` of a sorted row are below a value."""
+def first_not_below(ordered: Pointer, count: int, value: float) -> int:
+    """How many of so many sorted numbers are below a value. It branches nowhere but to go on."""
     low = 0
-    while count > 0:
+    while count > 1:
         half = count >> 1
-        below = ordered[row, low + half] < value
-        low = low + half + 1 if below else low
-        count = count - half - 1 if below else half
-    return low
+        low += half if ordered[low + half - 1] < value else 0
+        count -= half
+    return low + (1 if count == 1 and ordered[low] < value else 0)
 
 
 @kernel(VOID, PANEL, COUNTS, PANEL, PANEL_OUT, PANEL_OUT)
@@ -94,11 +103,34 @@ def among(ordered: FloatArray, counts: CountArray, asked: FloatArray, below: Flo
     """How many of the first `counts` [rows] of each sorted row are below the values asked for [rows, columns], and how
     many are below or the same."""
     for row in range(asked.shape[0]):
-        count = counts[row]
+        count, line = counts[row], moved(start_of(ordered), row * ordered.shape[1])
         for i in range(asked.shape[1]):
             value = asked[row, i]
-            low = first_not_below(ordered, row, count, value)
+            low = first_not_below(line, count, value)
             below[row, i] = low
-            while low < count and ordered[row, low] == value:
+            while low < count and line[low] == value:
                 low += 1
             up_to[row, i] = low
+    hold(ordered, counts, asked)
+
+
+@kernel(VOID, PANEL, LANES, WHOLE, WHOLE, PANEL_OUT)
+def ratings(values: FloatArray, order: CountArray, lowest: int, highest: int, out: FloatArray) -> None:
+    """The place of each value among those of its row, on a scale from `lowest` to `highest`, ties sharing the middle:
+    out [rows, columns], NaN where it is missing, or alone. `order` says which are the lowest of each row, missing ones
+    last."""
+    for row in range(values.shape[0]):
+        count = 0
+        for i in range(values.shape[1]):
+            count += 1 if values[row, i] == values[row, i] else 0
+            out[row, i] = np.nan
+        begin = 0
+        while begin < count and count > 1:
+            value, end = values[row, order[row, begin]], begin + 1
+            while end < count and values[row, order[row, end]] == value:
+                end += 1
+            others = (begin + (end - begin - 1) / 2.0) / (count - 1)
+            rating = np.floor(lowest + (highest - lowest) * others + 0.5)
+            for place in range(begin, end):
+                out[row, order[row, place]] = min(max(rating, lowest), highest)
+            begin = end

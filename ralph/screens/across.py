@@ -15,7 +15,7 @@ from ralph import kernels
 from ralph.market.view import NO_BAR, View
 from ralph.screens.evaluation import Evaluation
 from ralph.screens.operations import BoolArray, FloatArray, IndexArray
-from ralph.screens.places import Ordered, among, figures_across, in_order
+from ralph.screens.places import figures_across, ratings
 from ralph.screens.rolls import Rolls
 from ralph.screens.selecting import Context
 from ralph.screens.tree import Across, Arithmetic, Belongs, Field, History, Number, Numeric
@@ -62,13 +62,6 @@ def strength(close: FloatArray, bars: int) -> FloatArray:
     weights, backs = (np.array(one) for one in zip(*STRENGTH, strict=True))
     kernels.places.changes(np.ascontiguousarray(close), weights, backs, total)
     return total
-
-
-class Rated(NamedTuple):
-    """The strength of all Symbols that take part, by Session from the oldest on: as it is, and in order."""
-
-    values: FloatArray
-    ordered: Ordered
 
 
 class Neighbours:
@@ -140,38 +133,35 @@ class Neighbours:
         if not self._columns.size:
             return result
         sessions, oldest = self._span(node)
-        rated = self._rated(node, oldest) if node.name == "rs_rating" else None
-        by_session = self._by_session(node, oldest) if rated is None else rated.values
-        found = np.empty((by_session.shape[0], self._columns.size))
-        for start in range(0, by_session.shape[0], SESSIONS_AT_ONCE):
-            self._context.check()
-            rows = slice(start, start + SESSIONS_AT_ONCE)
-            if rated is not None:
-                ordered = Ordered(rated.ordered.values[rows], rated.ordered.counts[rows])
-                found[rows] = among(node.name, ordered, np.take(by_session[rows], self._columns, axis=1))
-                continue
-            sectors = []
-            if node.name.startswith("sector_"):
-                sectors = [self._rolls.sectors(oldest + start + row) for row in range(by_session[rows].shape[0])]
-            found[rows] = figures_across(node.name, by_session[rows], sectors, self._columns)
-        if tail == by_session.shape[0] == 1:
+        found = self._rated(node, oldest) if node.name == "rs_rating" else self._placed(node, oldest)
+        if tail == found.shape[0] == 1:
             result[0, self._columns] = np.where(sessions[0] < 0, np.nan, found[0])
             return result
         at = np.maximum(sessions - oldest, 0)
         result[:, self._columns] = np.where(sessions < 0, np.nan, np.take_along_axis(found, at, axis=0))
         return result
 
-    def _rated(self, node: Across, oldest: int) -> Rated:
-        """Kept on the view: ratings are the same whatever is asked beside them."""
+    def _rated(self, node: Across, oldest: int) -> FloatArray:
+        """Ratings on each Session [sessions, columns], kept on the view: they are the same whoever asks."""
         sessions = self._view.index - oldest + 1
         kept = self._view.ratings.find(node.name)
-        if kept is None or kept["values"].shape[0] < sessions:
-            values = self._by_session(node, oldest)
-            ordered = in_order(values)
-            kept = {"values": values, "ordered": ordered.values, "counts": ordered.counts.astype(np.float64)}
+        if kept is None or kept[node.name].shape[0] < sessions:
+            kept = {node.name: ratings(self._by_session(node, oldest))}
             self._view.ratings.keep(node.name, kept)
-        values, lines, counts = (kept[name][-sessions:] for name in ("values", "ordered", "counts"))
-        return Rated(values, Ordered(lines, counts.astype(np.int64)))
+        return np.take(kept[node.name][-sessions:], self._columns, axis=1)
+
+    def _placed(self, node: Across, oldest: int) -> FloatArray:
+        """Places and medians on each Session from the oldest on: [sessions, columns]."""
+        by_session = self._by_session(node, oldest)
+        found = np.empty((by_session.shape[0], self._columns.size))
+        for start in range(0, by_session.shape[0], SESSIONS_AT_ONCE):
+            self._context.check()
+            rows = slice(start, start + SESSIONS_AT_ONCE)
+            sectors = []
+            if node.name.startswith("sector_"):
+                sectors = [self._rolls.sectors(oldest + start + row) for row in range(by_session[rows].shape[0])]
+            found[rows] = figures_across(node.name, by_session[rows], sectors, self._columns)
+        return found
 
     def _by_session(self, node: Across, oldest: int) -> FloatArray:
         """The operand on each Session from the oldest on [sessions, symbols], NaN for who did not take part."""

@@ -17,7 +17,7 @@ from ralph.indicators.indicator import Indicator
 from ralph.indicators.sources import MEANS
 from ralph.market.view import View
 from ralph.screens.catalogue import COMPANY_WORDS, bound, indicators
-from ralph.screens.frames import FEWEST_BARS, FOLLOWED_CELLS, Bars, FrameBars, Planned, follows
+from ralph.screens.frames import FEWEST_BARS, FOLLOWED_CELLS, Bars, FrameBars, Planned, follows, has_no_holes
 from ralph.screens.operations import (
     BoolArray,
     FloatArray,
@@ -298,9 +298,13 @@ class Evaluation:
         inputs = {name: self.number(node, rows) for name, node in _inputs(whole).items()}
         first = np.clip(self._first - (self._height - rows), 0, rows).astype(np.int32)
         indicator = indicators()[whole.indicator]
-        if whole.source is not None and not isinstance(whole.source, Field):
+        params = bound(whole.indicator, whole.params)
+        if "source" not in inputs or has_no_holes(indicator, whole):
+            values = indicator.plan(whole.mode, params).last(inputs, first, tail)
+            return dict(zip(indicator.outputs, values, strict=True))
+        if not isinstance(whole.source, Field):
             first = np.maximum(first, _first_value(inputs["source"]))
-        return indicator.last(inputs, first, tail, whole.mode, bound(whole.indicator, whole.params))
+        return indicator.last(inputs, first, tail, whole.mode, params)
 
     def truth(self, node: Condition, tail: int = 1) -> Truth:
         """The newest rows of a condition."""

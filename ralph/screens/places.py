@@ -28,6 +28,14 @@ def figures_across(name: str, values: FloatArray, sectors: Sequence[IndexArray],
     return found
 
 
+def ratings(values: FloatArray) -> FloatArray:
+    """Of each value among all of its Session, 1 to 99: [sessions, symbols]."""
+    found = np.empty(values.shape)
+    order = np.argsort(values, axis=1)
+    kernels.places.ratings(values, order, LOWEST_RATING, HIGHEST_RATING, found)
+    return found
+
+
 class Ordered(NamedTuple):
     """Who takes part on each Session, the lowest first: values [sessions, symbols], missing ones behind their counts
     [sessions]."""
@@ -51,11 +59,7 @@ def among(name: str, ordered: Ordered, asked: FloatArray) -> FloatArray:
     if name.endswith("rank"):
         place = count - up_to + 1
     else:
-        others = (below + (up_to - below - 1) / 2) / np.where(count < 2, np.nan, count - 1)
-        if name == "rs_rating":
-            place = np.clip(np.floor(1 + 98 * others + 0.5), LOWEST_RATING, HIGHEST_RATING)
-        else:
-            place = 100 * others
+        place = 100 * ((below + (up_to - below - 1) / 2) / np.where(count < 2, np.nan, count - 1))
     return np.where(np.isnan(asked), np.nan, place)
 
 
