@@ -80,10 +80,10 @@ def middle(x: Pointer, size: int, count: int) -> float:
         return 0.0
     half = count >> 1
     select(x, size, half)
-    upper = x[half]
+    upper: float = x[half]
     if count & 1:
         return upper
-    lower = x[0]
+    lower: float = x[0]
     for place in range(1, half):
         lower = max(lower, x[place])
     return (lower + upper) / 2

@@ -67,7 +67,8 @@ def _medians(ordered: Ordered) -> FloatArray:
     """Of each row, NaN where nobody takes part."""
     there = np.maximum(ordered.counts, 1)
     row = np.arange(there.size)
-    return (ordered.values[row, (there - 1) // 2] + ordered.values[row, there // 2]) / 2
+    medians: FloatArray = (ordered.values[row, (there - 1) // 2] + ordered.values[row, there // 2]) / 2
+    return medians
 
 
 def _alike(sectors: Sequence[IndexArray]) -> Iterator[tuple[slice, IndexArray]]:
