@@ -134,3 +134,23 @@ def ratings(values: FloatArray, order: CountArray, lowest: int, highest: int, ou
             for place in range(begin, end):
                 out[row, order[row, place]] = min(max(rating, lowest), highest)
             begin = end
+
+
+@kernel(VOID, PANEL, COUNTS, LANES, COUNTS, PANEL_OUT)
+def ranks_alike(values: FloatArray, order: CountArray, spans: CountArray, columns: CountArray, out: FloatArray) -> None:
+    """The rank of some columns in each row, the largest 1, among those of a group: out [rows, columns], NaN where it is
+    missing or has no group. `order` has the columns group after group, `spans` [columns, 2] where each one's group
+    begins and ends there."""
+    width = values.shape[1]
+    grouped = np.empty(width)
+    line = start_of(grouped)
+    for row in range(values.shape[0]):
+        for place in range(width):
+            line[place] = values[row, order[place]]
+        for i in range(columns.size):
+            value, above = values[row, columns[i]], 0
+            for place in range(spans[i, 0], spans[i, 1]):
+                above += 1 if line[place] > value else 0
+            there = (value == value) & (spans[i, 0] < spans[i, 1])
+            out[row, i] = 1.0 + above if there else np.nan
+    hold(grouped, values, order)

@@ -21,7 +21,7 @@ from ralph.screens.selecting import Context
 from ralph.screens.tree import Across, Arithmetic, Belongs, Field, History, Number, Numeric
 
 CHUNK_CELLS = 8_000_000  # values planned at once for all Symbols
-SESSIONS_AT_ONCE = 64  # whose figures are made between two checks
+SESSIONS_AT_ONCE = 256  # whose figures are made between two checks
 
 Universe: TypeAlias = Callable[[View], BoolArray]
 """Whether each Symbol belongs to what was asked for, as of a view: [symbols]."""

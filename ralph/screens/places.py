@@ -17,14 +17,32 @@ LOWEST_RATING, HIGHEST_RATING = 1, 99
 def figures_across(name: str, values: FloatArray, sectors: Sequence[IndexArray], columns: IndexArray) -> FloatArray:
     """The figure for some columns of `values` [sessions, symbols]: [sessions, columns]; `sectors`: an array a row."""
     if not name.startswith("sector_"):
-        return among(name, in_order(values), np.take(values, columns, axis=1))
+        return _among(name, in_order(values), np.take(values, columns, axis=1))
     found = np.full((values.shape[0], columns.size), np.nan)
     for rows, of in _alike(sectors):
-        mine = of[columns]
-        for sector in np.unique(mine[mine >= 0]).tolist():
-            asked = np.flatnonzero(mine == sector)
-            inside = in_order(np.take(values[rows], np.flatnonzero(of == sector), axis=1))
-            found[rows, asked] = among(name, inside, np.take(values[rows], columns[asked], axis=1))
+        within = _ranks if name == "sector_rank" else _sector_medians
+        found[rows] = within(values[rows], of, columns)
+    return found
+
+
+def _ranks(values: FloatArray, of: IndexArray, columns: IndexArray) -> FloatArray:
+    """Among those of the same sector, 1 the largest: [sessions, columns]."""
+    found = np.empty((values.shape[0], columns.size))
+    order = np.argsort(of, kind="stable")
+    mine = of[columns]
+    begins, ends = (np.searchsorted(of[order], mine, side=side) for side in ("left", "right"))
+    spans = np.stack((begins, np.where(mine < 0, begins, ends)), axis=1)
+    kernels.places.ranks_alike(np.ascontiguousarray(values), order, spans, columns, found)
+    return found
+
+
+def _sector_medians(values: FloatArray, of: IndexArray, columns: IndexArray) -> FloatArray:
+    """Of each column's sector: [sessions, columns]."""
+    found = np.full((values.shape[0], columns.size), np.nan)
+    mine = of[columns]
+    for sector in np.unique(mine[mine >= 0]).tolist():
+        inside = in_order(np.take(values, np.flatnonzero(of == sector), axis=1))
+        found[:, mine == sector] = _medians(inside)[:, None]
     return found
 
 
@@ -49,14 +67,14 @@ def in_order(values: FloatArray) -> Ordered:
     return Ordered(np.sort(values, axis=1), np.count_nonzero(~np.isnan(values), axis=1).astype(np.int64))
 
 
-def among(name: str, ordered: Ordered, asked: FloatArray) -> FloatArray:
+def _among(name: str, ordered: Ordered, asked: FloatArray) -> FloatArray:
     """The figure of each value asked for [sessions, columns] among all of its Session."""
     if name.endswith("_median"):
         return np.broadcast_to(_medians(ordered)[:, None], asked.shape)
     below, up_to = np.empty(asked.shape), np.empty(asked.shape)
     kernels.places.among(ordered.values, ordered.counts, np.ascontiguousarray(asked), below, up_to)
     count = ordered.counts[:, None].astype(np.float64)
-    if name.endswith("rank"):
+    if name == "rank":
         place = count - up_to + 1
     else:
         place = 100 * ((below + (up_to - below - 1) / 2) / np.where(count < 2, np.nan, count - 1))
