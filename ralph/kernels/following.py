@@ -71,6 +71,17 @@ def begin(number: IntArray, columns: Whole, size: int, height: int, starts: Coun
 
 
 @leaf
+def youngest(number: IntArray, columns: Whole, size: int, height: int, begins: Pointer) -> int:
+    """The row of each column's first period, and that of the last to begin."""
+    latest = 0
+    for i in range(size):
+        row = height - number[number.shape[0] - 1, columns[i]]
+        begins[i] = row
+        latest = max(latest, row)
+    return latest
+
+
+@leaf
 def asked_of(starts: CountArray, period: int, size: int, since: int) -> int:
     """How many days of a period are asked for in any of the columns, at least the last: it is kept."""
     asked = 1
@@ -166,10 +177,7 @@ def follow(
         size, mine = min(block, columns.size - left), moved(start_of(columns), left)
         begin(number, mine, size, height, starts)
         begins, states = moved(bank, sizes[SCRATCH_AT] * size), moved(bank, (sizes[SCRATCH_AT] - remembered) * size)
-        at[WIDE], at[YOUNGEST], at[NOT_BEGUN] = size, 0, -1
-        for i in range(size):
-            begins[i] = height - number[days - 1, mine[i]]
-            at[YOUNGEST] = max(at[YOUNGEST], height - number[days - 1, mine[i]])
+        at[WIDE], at[YOUNGEST], at[NOT_BEGUN] = size, youngest(number, mine, size, height, begins), -1
         for line in range(initial.size):
             rows.fill(initial[line], moved(bank, line * size), size)
         for period in range(height):
