@@ -8,16 +8,18 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 from presets_reference import REFERENCES, SHARES, series_of
-from screens_markets import invented
+from screens_markets import invented, until
 
 from ralph import screens
 from ralph.market.beside import FLOW_FIELDS, Beside
 from ralph.market.capital import Capital
 from ralph.market.columns import BarColumns, build_panel
+from ralph.market.panel import Panel
 from ralph.market.symbol import Listing, Symbol
 from ralph.screens.presets import Preset, find_preset, presets
 
@@ -84,6 +86,39 @@ def test_each_preset_equals_an_independent_computation(frame: pl.DataFrame) -> N
             assert len(perhaps - sure) <= len(rows) // 100, preset.id  # flat prices make ties of means
             found_of[preset.id] += len(found)
     assert sum(count > 0 for count in found_of.values()) >= 0.9 * len(asked), found_of
+
+
+PREFIX_DAYS = 60
+
+
+@pytest.mark.long
+def test_no_preset_looks_ahead() -> None:
+    """The whole answer as of each of sixty days is the same, to the last bit, without later bars and flows."""
+    bars = invented(symbols=24, days=420)
+    listings = tuple(msgspec.structs.replace(one, sector=f"s{place % 4}") for place, one in enumerate(bars.listings))
+    bars = replace(bars, listings=listings)
+    said = {"foreign_value": np.random.default_rng(5).normal(1e4, 1e4, len(bars))}
+    whole = _with_flows(bars, said)
+    days = whole.sessions[-PREFIX_DAYS - 5 : -5].astype(object).tolist()
+    found = 0
+    for day in days:
+        kept = bars.day <= np.datetime64(day)
+        cut = _with_flows(until(bars, day), {name: values[kept] for name, values in said.items()})
+        for preset in presets():
+            asked = screens.Request(
+                expression=preset.expression, as_of=day, extras=["funnel", "near_misses", "sparkline", "excluded"]
+            )
+            answers = [msgspec.structs.replace(screens.run(one, asked), timing_ms=0.0) for one in (whole, cut)]
+            assert msgspec.json.encode(answers[0]) == msgspec.json.encode(answers[1]), (preset.id, day)
+            found += answers[0].total_matches
+    assert found > PREFIX_DAYS
+
+
+def _with_flows(bars: BarColumns, said: dict[str, np.ndarray]) -> Panel:
+    """A Panel of bars with flows for each of them, foreign and institutional alike, and shares."""
+    codes = tuple(one.symbol for one in bars.listings)
+    flows = {**said, "institution_value": said["foreign_value"]}
+    return replace(build_panel(bars), beside=Beside(codes, bars.symbol, bars.day, flows), capital=capital_of(bars))
 
 
 def bars_of(frame: pl.DataFrame) -> BarColumns:

@@ -15,7 +15,7 @@ from screens_markets import EXACT_READINGS, conditions, invented, until
 
 from ralph import screens
 from ralph.errors import TooLarge
-from ralph.indicators.indicator import Indicator
+from ralph.indicators.plan import Plan
 from ralph.market.columns import build_panel
 from ralph.market.view import View
 from ralph.screens import blocks, evaluation
@@ -289,13 +289,13 @@ def test_a_screen_that_costs_too_much_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_the_same_indicator_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For all its outputs, offsets and places in the text."""
     calls: list[int] = []
-    last = Indicator.last
+    last = Plan.last
 
-    def counted(self: Indicator, *arguments: Anything) -> dict[str, Anything]:
+    def counted(self: Plan, *arguments: Anything) -> Anything:
         calls.append(arguments[2])
         return last(self, *arguments)
 
-    monkeypatch.setattr(Indicator, "last", counted)
+    monkeypatch.setattr(Plan, "last", counted)
     text = "macd > macd.signal and macd.hist[3] < 0 and (macd.hist[1] < 1 or macd(12, 26, 9) > 5)"
     node = settled(screens.parse(text))
     work = evaluation.Evaluation(PANEL.as_of())

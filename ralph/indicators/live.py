@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from ralph import kernels
 from ralph.indicators import straight
 from ralph.indicators.plan import Plan
-from ralph.indicators.program import Program, program
-from ralph.indicators.terms import FIELDS
+from ralph.indicators.program import Layout, Program, program
+from ralph.indicators.terms import FIELDS, Term
 from ralph.kernels import opcodes as oc
 
 if TYPE_CHECKING:
@@ -23,9 +24,19 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 IndexArray = NDArray[np.int64]
 LANES = 64  # columns worked on together: what they know and what is made of it fit into the caches
+FOLLOWED_LANES = 256  # the same where rows follow each other: fewer turns, in a second-level cache
 SCRATCH_AT = 3
+PROGRAMS_KEPT = 64  # of plans that are followed over weeks and months
 TURNED = 4  # columns that straight code turns into rows at a time
 RING, ROW_KEPT, RING_KEPT = range(3)  # of `kernels.live`, which is not imported before it is used
+
+
+class Days(NamedTuple):
+    """Which period of its column each daily bar lies in, `number` [bars, symbols], from 1, and 0 above the column's
+    first; and the columns asked for."""
+
+    number: IntArray
+    columns: IndexArray
 
 
 class _Given:
@@ -131,31 +142,37 @@ def _address(array: FloatArray | IndexArray) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array.data)) if array.size else 0
 
 
-def followed(plan: Plan, inputs: Mapping[str, FloatArray], number: IntArray, tail: int) -> FloatArray:
-    """The terms at the newest `tail` daily bars [terms, tail, symbols], each bar being the running one of its period.
+def followed(plan: Plan, inputs: Mapping[str, FloatArray], days: Days, tail: int) -> FloatArray:
+    """The terms at the newest `tail` daily bars [terms, tail, columns], each bar being the running one of its period.
 
-    inputs hold at each daily bar the period so far, {name: [bars, symbols]}; `number` [bars, symbols] says which one it
-    is in its column, from 1, and 0 above the column's first. NaN there. The values are those of `Plan.last` over the
-    closed periods and the running one, to the last bit.
+    inputs hold at each daily bar the period so far, {name: [bars, symbols]}. NaN where there is no bar. The values are
+    those of `Plan.last` over the closed periods and the running one, to the last bit.
     """
-    run = program(plan.terms, 1, live=True)
-    code, slots, sizes = run.layout(LANES, 1)
+    run, (code, slots, sizes), initial = _one_by_one(plan.terms)
     given = {name: np.ascontiguousarray(inputs[name], dtype=np.float64) for name in plan.inputs}
     unread = np.empty((1, 1))
-    out = np.full((len(plan.terms), tail, number.shape[1]), np.nan)
+    out = np.full((len(plan.terms), tail, days.columns.size), np.nan)
     kernels.following.follow(
         tuple(given.get(name, unread) for name in FIELDS),
-        np.ascontiguousarray(number),
+        np.ascontiguousarray(days.number),
+        np.ascontiguousarray(days.columns, dtype=np.int64),
         code,
         slots,
         run.real,
-        _initial_rows(run, slots, sizes),
-        _moves(run, code, slots),
+        initial,
         run.results,
-        np.append(kernels.machine.addressed(sizes), 0),
+        kernels.machine.addressed(sizes.copy()),
         out,
     )
     return out
+
+
+@lru_cache(PROGRAMS_KEPT)
+def _one_by_one(terms: tuple[Term, ...]) -> tuple[Program, Layout, FloatArray]:
+    """The program that runs one row at a time, and what its memory holds at first."""
+    run = program(terms, 1, live=True)
+    layout = run.layout(FOLLOWED_LANES, 1)
+    return run, layout, _initial_rows(run, *layout[1:])
 
 
 def _initial_rows(run: Program, slots: NDArray[np.int64], sizes: NDArray[np.int64]) -> FloatArray:

@@ -13,7 +13,7 @@ legs      what is told of each contraction           uptrend  the Trend Template
 base_rows the rows of their results
 following running bars of weeks and months           places   of values among those before them
 lives     how positions end                     straight  programs as machine code of their own
-jit       how kernels are compiled
+gaps      how far lines lie apart               jit       how kernels are compiled
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ralph.kernels import bases as bases
     from ralph.kernels import following as following
+    from ralph.kernels import gaps as gaps
     from ralph.kernels import live as live
     from ralph.kernels import lives as lives
     from ralph.kernels import machine as machine

@@ -117,7 +117,17 @@ class Statements:
         return slice(*np.searchsorted(self.key, (begin, end)).tolist())
 
     def last(self, column: IndexArray, day: NDArray[np.datetime64]) -> IndexArray:
-        """Where the newest statement of each column up to a day stands, -1 where there is none; arrays broadcast."""
+        """Where the newest statement of each column up to a day stands, -1 where there is none: days [columns] or
+        [bars, columns]."""
+        if day.ndim < 2 or day.shape[0] < 3:
+            return self._last(column, day)
+        oldest, newest = (self._last(column, one) for one in (day.min(axis=0), day.max(axis=0)))
+        found: IndexArray = np.repeat(newest[None, :], day.shape[0], axis=0)
+        told = np.flatnonzero(oldest != newest)  # between the two; of all others nothing has to be looked for
+        found[:, told] = self._last(column[told, None], day[:, told].T).T
+        return found
+
+    def _last(self, column: IndexArray, day: NDArray[np.datetime64]) -> IndexArray:
         asked = column * DAY_SPAN + day.astype("datetime64[D]").astype(np.int64)
         if not self.key.size:
             return np.full(asked.shape, -1, dtype=np.int64)

@@ -15,6 +15,7 @@ from ralph.market.symbol import Listing, Past
 BoolArray = NDArray[np.bool_]
 
 _FIRST, _LAST = date.min.toordinal(), date.max.toordinal()
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Roster:
@@ -45,6 +46,14 @@ class Roster:
         for column, begin, end in self._earlier:
             if begin <= on <= end:
                 listed[column] = True
+        return listed
+
+    def listed_on(self, days: NDArray[np.datetime64]) -> BoolArray:
+        """As `listed`, of many days: [days, symbols]."""
+        on = days.astype("datetime64[D]").astype(np.int64)[:, None] + _EPOCH
+        listed: BoolArray = (self._begins <= on) & (on <= self._ends)
+        for column, begin, end in self._earlier:
+            listed[:, column] |= (begin <= on[:, 0]) & (on[:, 0] <= end)
         return listed
 
     def on_market(self, market: str, day: date) -> BoolArray:

@@ -14,6 +14,7 @@ from ralph.market.adjustment import ADJUSTED, adjusted
 from ralph.market.beside import BESIDE_FIELDS
 from ralph.market.capital import Statements, market_caps
 from ralph.market.flags import RAW
+from ralph.market.notes import Notes
 from ralph.market.periods import Frame, Periods
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class View:
     not trade on it have no rows (`first` equals `height`): what their columns hold is not to be read, as it is NaN in
     the view of an older Session and their own older bars in the newest. Arrays are gathered when first asked for, and
     closed to writing.
+
+    readings, ratings  what was computed of all its columns, and is asked for again by others: indicators, and places
+                       in the market that depend on no request
     """
 
     def __init__(self, panel: Panel, index: int) -> None:
@@ -58,6 +62,8 @@ class View:
         self._flags: NDArray[np.uint8] | None = None
         self._sessions: IntArray | None = None
         self._periods: dict[Frame, Periods] = {}
+        self.readings = Notes()
+        self.ratings = Notes()
 
     @cached_property
     def traded(self) -> NDArray[np.bool_]:
@@ -103,7 +109,8 @@ class View:
         factors = 0 if undone is None else undone.factors.nbytes
         periods = sum(one.held_bytes for one in list(self._periods.values()))
         gathered = [*list(self._fields.values()), *list(self._tails.values())]
-        return below + factors + flags + periods + sum(array.nbytes for array in gathered)
+        noted = self.readings.held_bytes + self.ratings.held_bytes
+        return below + factors + flags + periods + noted + sum(array.nbytes for array in gathered)
 
     @cached_property
     def latest(self) -> View:

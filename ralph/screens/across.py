@@ -11,16 +11,17 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from ralph import kernels
 from ralph.market.view import NO_BAR, View
 from ralph.screens.evaluation import Evaluation
-from ralph.screens.operations import BoolArray, FloatArray, IndexArray, finite
-from ralph.screens.places import figures_across
+from ralph.screens.operations import BoolArray, FloatArray, IndexArray
+from ralph.screens.places import figures_across, ratings
 from ralph.screens.rolls import Rolls
 from ralph.screens.selecting import Context
 from ralph.screens.tree import Across, Arithmetic, Belongs, Field, History, Number, Numeric
 
 CHUNK_CELLS = 8_000_000  # values planned at once for all Symbols
-SESSIONS_AT_ONCE = 64  # whose figures are made between two checks
+SESSIONS_AT_ONCE = 256  # whose figures are made between two checks
 
 Universe: TypeAlias = Callable[[View], BoolArray]
 """Whether each Symbol belongs to what was asked for, as of a view: [symbols]."""
@@ -57,18 +58,10 @@ def rs_raw() -> Numeric:
 
 def strength(close: FloatArray, bars: int) -> FloatArray:
     """The newest `bars` rows of `rs_raw` from closes [rows, symbols], the same to the last bit without its nodes."""
-    total = np.zeros((bars, close.shape[1]))
-    height = close.shape[0]
-    with np.errstate(all="ignore"):
-        for weight, back in STRENGTH:
-            there = max(0, height - back)
-            total[: max(0, bars - there)] = np.nan
-            rows = slice(max(0, bars - there), bars)
-            part = close[height - total[rows].shape[0] :] / close[max(0, there - bars) : there]
-            part -= 1
-            part *= weight
-            total[rows] += part
-    return finite(total)
+    total = np.empty((bars, close.shape[1]))
+    weights, backs = (np.array(one) for one in zip(*STRENGTH, strict=True))
+    kernels.places.changes(np.ascontiguousarray(close), weights, backs, total)
+    return total
 
 
 class Neighbours:
@@ -140,8 +133,27 @@ class Neighbours:
         if not self._columns.size:
             return result
         sessions, oldest = self._span(node)
+        found = self._rated(node, oldest) if node.name == "rs_rating" else self._placed(node, oldest)
+        if tail == found.shape[0] == 1:
+            result[0, self._columns] = np.where(sessions[0] < 0, np.nan, found[0])
+            return result
+        at = np.maximum(sessions - oldest, 0)
+        result[:, self._columns] = np.where(sessions < 0, np.nan, np.take_along_axis(found, at, axis=0))
+        return result
+
+    def _rated(self, node: Across, oldest: int) -> FloatArray:
+        """Ratings on each Session [sessions, columns], kept on the view: they are the same whoever asks."""
+        sessions = self._view.index - oldest + 1
+        kept = self._view.ratings.find(node.name)
+        if kept is None or kept[node.name].shape[0] < sessions:
+            kept = {node.name: ratings(self._by_session(node, oldest))}
+            self._view.ratings.keep(node.name, kept)
+        return np.take(kept[node.name][-sessions:], self._columns, axis=1)
+
+    def _placed(self, node: Across, oldest: int) -> FloatArray:
+        """Places and medians on each Session from the oldest on: [sessions, columns]."""
         by_session = self._by_session(node, oldest)
-        found = np.full((by_session.shape[0], self._columns.size), np.nan)
+        found = np.empty((by_session.shape[0], self._columns.size))
         for start in range(0, by_session.shape[0], SESSIONS_AT_ONCE):
             self._context.check()
             rows = slice(start, start + SESSIONS_AT_ONCE)
@@ -149,20 +161,19 @@ class Neighbours:
             if node.name.startswith("sector_"):
                 sectors = [self._rolls.sectors(oldest + start + row) for row in range(by_session[rows].shape[0])]
             found[rows] = figures_across(node.name, by_session[rows], sectors, self._columns)
-        at = np.maximum(sessions - oldest, 0)
-        result[:, self._columns] = np.where(sessions < 0, np.nan, np.take_along_axis(found, at, axis=0))
-        return result
+        return found
 
     def _by_session(self, node: Across, oldest: int) -> FloatArray:
         """The operand on each Session from the oldest on [sessions, symbols], NaN for who did not take part."""
         view, panel = self._view.latest, self._view.panel
         bars = min(self._view.index - oldest + 1, view.height)
-        values = self._values(node, bars)
+        values = np.broadcast_to(self._values(node, bars), (bars, view.first.size))
         rows = panel.rows[oldest : self._view.index + 1]
-        newest = panel.bar_count - 1 - view.shift
-        place = bars - 1 - (newest - rows)
-        there = (rows >= 0) & (place >= 0) & self._members(node, oldest)
-        return np.where(there, np.take_along_axis(values, np.clip(place, 0, bars - 1), axis=0), np.nan)
+        newest = (panel.bar_count - 1 - view.shift).astype(np.int32)
+        found = np.empty(rows.shape)
+        kernels.places.by_session(np.ascontiguousarray(values), np.ascontiguousarray(rows), newest, found)
+        np.copyto(found, np.nan, where=~self._members(node, oldest))
+        return found
 
     def _values(self, node: Across, bars: int) -> FloatArray:
         """The operand's newest bars for all Symbols, some columns at a time."""
@@ -184,7 +195,8 @@ class Neighbours:
     def _members(self, node: Across, oldest: int) -> BoolArray:
         """Who takes part on each Session from the oldest on. Ratings are given among all common shares."""
         panel = self._view.panel
-        views = (View(panel, session) for session in range(oldest, self._view.index + 1))
-        if node.name != "rs_rating":
-            return np.stack([self._universe(view) for view in views])
-        return np.stack([view.listed & panel.is_common for view in views])
+        index = np.arange(oldest, self._view.index + 1)
+        if node.name != "rs_rating" and self._universe is not listed:
+            return np.stack([self._universe(View(panel, session)) for session in index.tolist()])
+        known = (panel.listed_from <= index[:, None]) & panel.roster.listed_on(panel.sessions[index])
+        return known & panel.is_common if node.name == "rs_rating" else known

@@ -20,12 +20,13 @@ def blocks(scope: Scope, columns: IndexArray, wants: Sequence[tuple[Node, int]])
     TooLarge where the whole would cost more than a screen may; it names the costliest part.
     """
     around = Neighbours(scope, columns)
-    planned = _planned(Evaluation(scope.view, None, around), wants)
+    everyone = columns.size == scope.view.first.size
+    planned = _planned(Evaluation(scope.view, None if everyone else columns, around), wants)
     cells = _cells(scope, planned, around, columns)
     if cells > COST_CELLS_MAX:
         raise _too_large(scope, columns, wants, cells)
     width = max(1, CELLS_MAX // max(1, planned.rows_planned))
-    if columns.size == planned.width <= width:
+    if columns.size <= width:
         scope.context.check()
         yield planned
         return

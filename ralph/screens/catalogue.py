@@ -6,16 +6,19 @@ Parser, printer, completion and the generated reference all read these tables; a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from ralph import indicators as package
-from ralph.indicators.indicator import Indicator
+from ralph.indicators.indicator import Indicator, Params
 from ralph.indicators.sources import MEANS
 from ralph.market.panel import FIELDS
 
 Kind: TypeAlias = Literal["number", "condition", "bars"]
 """What an argument is: "bars" is a plain whole number of traded bars."""
+
+
+BOUND_KEPT = 1_024  # indicators with parameters
 
 
 class Word(NamedTuple):
@@ -188,6 +191,12 @@ LOGIC: Mapping[str, Word] = {
 def indicators() -> Mapping[str, Indicator]:
     """Every indicator by name; found once, when the first screen is read."""
     return package.load()
+
+
+@lru_cache(BOUND_KEPT)
+def bound(indicator: str, params: tuple[tuple[str, float | str], ...]) -> Params:
+    """The parameters of an indicator in a screen, checked; not to be written to."""
+    return indicators()[indicator].bind(dict(params))
 
 
 @cache

@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph import kernels
 from ralph.indicators.indicator import Indicator
 from ralph.indicators.sources import MEANS
-from ralph.screens.catalogue import COMPANY_WORDS, indicators
-from ralph.screens.frames import FEWEST_BARS, FOLLOWED_CELLS, Bars, FrameBars, Planned, follows
+from ralph.market.view import View
+from ralph.screens.catalogue import COMPANY_WORDS, bound, indicators
+from ralph.screens.frames import FEWEST_BARS, FOLLOWED_CELLS, Bars, FrameBars, Planned, follows, has_no_holes
 from ralph.screens.operations import (
     BoolArray,
     FloatArray,
@@ -145,13 +147,24 @@ class Evaluation:
             return
         if isinstance(self._view, RunningDay) and self._view.knows(whole, tail):
             return
+        if (noted := self._noted(whole, tail)) is not None:
+            self._outputs[whole] = noted
+            return
+        self._outputs.pop(whole, None)
         for node in _inputs(whole).values():
             self.want(node, self._input_rows(whole, tail))
+
+    def _noted(self, whole: Reading, tail: int) -> dict[str, FloatArray] | None:
+        """An indicator's newest rows, where another screen has asked for them as of the same Session."""
+        found = self._view.readings.find(whole) if isinstance(self._view, View) else None
+        if found is None or next(iter(found.values())).shape[0] < tail:
+            return None
+        return {name: self._taken(rows[rows.shape[0] - tail :]) for name, rows in found.items()}
 
     def _input_rows(self, whole: Reading, tail: int) -> int:
         """How many rows of its inputs an indicator needs; all of them where it remembers."""
         indicator = indicators()[whole.indicator]
-        reach = indicator.reach(tail, whole.mode, indicator.bind(dict(whole.params)))
+        reach = indicator.reach(tail, whole.mode, bound(whole.indicator, whole.params))
         return self._height if reach is None else min(max(reach, tail), self._height)
 
     def number(self, node: Numeric, tail: int = 1) -> FloatArray:
@@ -174,7 +187,7 @@ class Evaluation:
             case Field(name=name):
                 return self._daily(name, tail)
             case Reading(output=output):
-                return finite(self._output(_whole(node))[output][-tail:])
+                return self._output(_whole(node))[output][-tail:]
             case Arithmetic():
                 return finite(arithmetic(node.op, self.number(node.left, tail), self.number(node.right, tail)))
             case Negative(operand=operand):
@@ -268,23 +281,30 @@ class Evaluation:
     def _output(self, whole: Reading) -> dict[str, FloatArray]:
         found = self._outputs.get(whole)
         if found is None:
-            tail = self._rows[whole]
-            if isinstance(self._view, FrameBars) and follows(self._view, whole):
-                found = self._outputs[whole] = self._view.reading(whole, tail)
-                return found
-            if isinstance(self._view, RunningDay) and self._view.knows(whole, tail):
-                known = self._view.reading(whole, tail)
-                found = self._outputs[whole] = {name: self._taken(rows) for name, rows in known.items()}
-                return found
-            rows = self._input_rows(whole, tail)
-            inputs = {name: self.number(node, rows) for name, node in _inputs(whole).items()}
-            first = np.clip(self._first - (self._height - rows), 0, rows).astype(np.int32)
-            indicator = indicators()[whole.indicator]
-            if whole.source is not None and not isinstance(whole.source, Field):
-                first = np.maximum(first, _first_value(inputs["source"]))
-            computed = indicator.last(inputs, first, tail, whole.mode, indicator.bind(dict(whole.params)))
-            found = self._outputs[whole] = dict(computed)
+            found = self._outputs[whole] = self._computed(whole, self._rows[whole])
+            for rows in found.values():
+                kernels.gaps.keep_finite(rows)
+            if self._columns is None and isinstance(self._view, View):
+                self._view.readings.keep(whole, found)
         return found
+
+    def _computed(self, whole: Reading, tail: int) -> dict[str, FloatArray]:
+        """Arrays of its own."""
+        if isinstance(self._view, FrameBars) and follows(self._view, whole):
+            return self._view.reading(whole, tail)
+        if isinstance(self._view, RunningDay) and self._view.knows(whole, tail):
+            return {name: self._taken(rows) for name, rows in self._view.reading(whole, tail).items()}
+        rows = self._input_rows(whole, tail)
+        inputs = {name: self.number(node, rows) for name, node in _inputs(whole).items()}
+        first = np.clip(self._first - (self._height - rows), 0, rows).astype(np.int32)
+        indicator = indicators()[whole.indicator]
+        params = bound(whole.indicator, whole.params)
+        if "source" not in inputs or has_no_holes(indicator, whole):
+            values = indicator.plan(whole.mode, params).last(inputs, first, tail)
+            return dict(zip(indicator.outputs, values, strict=True))
+        if not isinstance(whole.source, Field):
+            first = np.maximum(first, _first_value(inputs["source"]))
+        return indicator.last(inputs, first, tail, whole.mode, params)
 
     def truth(self, node: Condition, tail: int = 1) -> Truth:
         """The newest rows of a condition."""

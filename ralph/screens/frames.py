@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralph.indicators.indicator import Indicator, Outputs
-from ralph.indicators.live import followed
+from ralph.indicators.live import Days, followed
 from ralph.indicators.plan import Plan
+from ralph.indicators.sources import MEANS
 from ralph.market.capital import Statements
 from ralph.market.panel import FloatArray, IntArray, Panel
 from ralph.market.periods import Frame, Periods
-from ralph.screens.catalogue import indicators
+from ralph.screens.catalogue import bound, indicators
 from ralph.screens.tree import Field, Reading
 
 FEWEST_BARS = {"weekly": 5, "monthly": 20}  # about as many daily bars a period has; for the estimate of cost only
@@ -126,9 +127,10 @@ class FrameBars:
 
     def _followed(self, plan: Plan, fields: dict[str, str]) -> FloatArray:
         """The values at the running bar of each daily one: [terms, tail, symbols]."""
-        number = self._of_columns(self._periods.number)
-        fed = {name: self._running(field) for name, field in fields.items()}
-        return followed(plan, fed, number, self.tail)
+        number = self._periods.number
+        columns = np.arange(number.shape[1]) if self._columns is None else self._columns
+        fed = {name: self._periods.running(field, self._daily(field)) for name, field in fields.items()}
+        return followed(plan, fed, Days(number, columns), self.tail)
 
     def _laid(self, bars: FloatArray, newest: FloatArray, rows: int) -> FloatArray:
         """Values of periods [height, symbols] below those of the running ones [tail, symbols], for each daily bar."""
@@ -167,7 +169,7 @@ def follows(bars: Bars, whole: Reading) -> bool:
 def plan_of_reading(whole: Reading) -> tuple[Indicator, Plan]:
     """An indicator of a screen, and how it is computed."""
     indicator = indicators()[whole.indicator]
-    return indicator, indicator.plan(whole.mode, indicator.bind(dict(whole.params)))
+    return indicator, indicator.plan(whole.mode, bound(whole.indicator, whole.params))
 
 
 def field_of(indicator: Indicator, whole: Reading, name: str) -> str:
@@ -175,3 +177,10 @@ def field_of(indicator: Indicator, whole: Reading, name: str) -> str:
     if name != "source":
         return name
     return whole.source.name if isinstance(whole.source, Field) else indicator.source or "close"
+
+
+def has_no_holes(indicator: Indicator, whole: Reading) -> bool:
+    """Whether the source of an indicator is a figure that no bar is without."""
+    is_field = whole.source is None or isinstance(whole.source, Field)
+    name = field_of(indicator, whole, "source")
+    return is_field and (name in NEVER_MISSING or name in MEANS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ralph.screens.across import rs_raw
-from ralph.screens.catalogue import indicators
+from ralph.screens.catalogue import bound, indicators
 from ralph.screens.frames import FEWEST_BARS
 from ralph.screens.tree import (
     Across,
@@ -26,7 +26,7 @@ def bars_seen(node: Node) -> int:
     match node:
         case Reading():
             indicator = indicators()[node.indicator]
-            first = indicator.first(node.mode, indicator.bind(dict(node.params)))
+            first = indicator.first(node.mode, bound(node.indicator, node.params))
             return below + first[node.output]
         case Offset(bars=bars) | History(name="change", bars=bars):
             return below + bars

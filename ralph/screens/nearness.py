@@ -19,7 +19,7 @@ from ralph.screens.operations import BoolArray, FloatArray, IndexArray, Truth
 from ralph.screens.reasons import Wording
 from ralph.screens.scoring import atoms, measure, sides
 from ralph.screens.selecting import resolved
-from ralph.screens.tree import Across, All, Comparison, Condition, Framed, settled, walk
+from ralph.screens.tree import Across, All, Comparison, Condition, Framed, Reading, settled, walk
 
 MOVE_MAX = 0.3  # of the close, either way: the daily limit of the Korean market
 STEPS = 16  # prices tried on the way, and again between the last that fails and the first that passes
@@ -90,6 +90,9 @@ class _Moved(Evaluation):
     def __init__(self, scope: Scope, columns: IndexArray, closes: FloatArray, around: Surroundings) -> None:
         super().__init__(scope.view, columns, around)
         self._closes = closes
+
+    def _noted(self, whole: Reading, tail: int) -> None:
+        """What was noted is of bars as they are."""
 
     def _daily(self, name: str, rows: int) -> FloatArray:
         bars = np.array(super()._daily(name, rows))

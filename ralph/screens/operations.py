@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph import kernels
+
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 IndexArray: TypeAlias = NDArray[np.int64]
@@ -23,7 +25,10 @@ class Truth(NamedTuple):
 
 
 def finite(values: FloatArray) -> FloatArray:
-    """What is not finite is missing."""
+    """What is not finite is missing. Where nobody else holds the array, it is changed itself."""
+    if values.ndim == 2 and values.base is None and values.flags.writeable and values.flags.c_contiguous:
+        kernels.gaps.keep_finite(values)
+        return values
     return np.where(np.isfinite(values), values, np.nan)
 
 

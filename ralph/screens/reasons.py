@@ -20,21 +20,23 @@ class Wording:
     """How one comparison or crossing is said: worded once, filled with the figures of each match."""
 
     def __init__(self, atom: Atom) -> None:
-        self._has_sides = bool(sides(atom))
-        if not self._has_sides:
-            self._english, self._korean = write(atom, CANONICAL), _whole(atom)
+        self._whole: Reason | None = None
+        if not sides(atom):
+            self._whole = Reason(write(atom, CANONICAL), _whole(atom))
             return
         english, korean = _forms(atom)
         near, far = sides(atom)
-        self._english = english.format(_side(near, CANONICAL, 0), _side(far, CANONICAL, 1))
-        self._korean = korean.format(_side(near, KOREAN, 0), _side(far, KOREAN, 1))
+        self._english = english.format(_side(near, CANONICAL), _side(far, CANONICAL))
+        self._korean = korean.format(_side(near, KOREAN), _side(far, KOREAN))
+        self._shown = tuple(place for place, side in enumerate((near, far)) if not isinstance(side, Number))
 
     def reason(self, left: float, right: float) -> Reason:
         """`rsi(14) 28.3 < 30` and the like: each side with its value, a plain number as it is."""
-        if not self._has_sides:
-            return Reason(self._english, self._korean)
-        shown = figures(left, right)
-        return Reason(self._english.format(*shown), self._korean.format(*shown))
+        if self._whole is not None:
+            return self._whole
+        texts = figures(left, right)
+        shown = texts if len(self._shown) == 2 else tuple(texts[place] for place in self._shown)
+        return Reason(self._english % shown, self._korean % shown)
 
 
 def _forms(atom: Atom) -> tuple[str, str]:
@@ -56,29 +58,46 @@ def _whole(atom: Atom) -> str:
     return f"{write(atom.part, KOREAN)} 아님" if isinstance(atom, Not) else write(atom, KOREAN)
 
 
-def _side(side: Numeric, words: Words, place: int) -> str:
+def _side(side: Numeric, words: Words) -> str:
     """A side's text, with the place of its figure where it is not a plain number."""
-    text = write(side, words).replace("{", "{{").replace("}", "}}")
-    return text if isinstance(side, Number) else f"{text} {{{place}}}"
+    text = write(side, words).replace("%", "%%")
+    return text if isinstance(side, Number) else f"{text} %s"
 
 
 def figures(left: float, right: float) -> tuple[str, str]:
     """Two numbers in the fewest figures that keep them apart: 29.96 beside 30 is not written 30."""
-    for digits in range(_DIGITS, _DIGITS_MAX + 1):
+    texts = _short(left), _short(right)
+    if left == right or texts[0] != texts[1]:
+        return texts
+    for digits in range(_DIGITS + 1, _DIGITS_MAX + 1):
         texts = _figure(left, digits), _figure(right, digits)
-        if left == right or texts[0] != texts[1]:
+        if texts[0] != texts[1]:
             return texts
     return repr(left), repr(right)
+
+
+def _short(value: float) -> str:
+    """In the figures that come first; most numbers are prices and volumes, without places, or percentages."""
+    size = abs(value)
+    if 100 <= size < 1e14:
+        return f"{value:,.0f}"
+    if 1 <= size < 9.99:
+        return _trimmed(f"{value:.2f}")
+    if 10 <= size < 99.9:
+        return _trimmed(f"{value:.1f}")
+    return _figure(value, _DIGITS)
 
 
 def _figure(value: float, digits: int) -> str:
     if not math.isfinite(value):
         return "?"
-    if digits == _DIGITS and 100 <= abs(value) < 1e14:  # most prices and volumes: no places
-        return f"{value:,.0f}"
     size = math.floor(math.log10(abs(value))) + 1 if value else 1
     if size > 15 or size < -4:
         return f"{value:.{digits - 1}e}"
     places = max(0, digits - max(size, 1) if size > 0 else digits - size)
-    text = f"{value:,.{places}f}"
+    return _trimmed(f"{value:,.{places}f}")
+
+
+def _trimmed(text: str) -> str:
+    """Without zeros at the end of its places."""
     return text.rstrip("0").rstrip(".") if "." in text else text

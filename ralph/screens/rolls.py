@@ -25,6 +25,7 @@ class Rolls:
         self._codes: IndexArray | None = None
         self._places: dict[str, int] = {}
         self._moves: list[tuple[int, int, int, int]] = []
+        self._changed: dict[tuple[tuple[int, int], ...], IndexArray] = {}
 
     def members(self, node: Belongs, context: Context, sessions: IntArray) -> tuple[BoolArray, BoolArray]:
         """Whether each Symbol was a member on each of its Sessions, and whether that is known: [tail, symbols] each.
@@ -49,15 +50,18 @@ class Rolls:
         return member, known
 
     def sectors(self, session: int) -> IndexArray:
-        """The number of each Symbol's sector on a Session, UNKNOWN where nobody said: [symbols]."""
+        """The number of each Symbol's sector on a Session, UNKNOWN where nobody said: [symbols]; one array for all
+        Sessions between which nobody moved."""
         codes = self._sector_codes()
         day = self._panel.sessions[session].astype(object).toordinal()
         moved = [(column, code) for column, since, until, code in self._moves if since <= day <= until]
         if not moved:
             return codes
-        changed = codes.copy()
-        for column, code in moved:
-            changed[column] = code
+        changed = self._changed.get(tuple(moved))
+        if changed is None:
+            changed = self._changed[tuple(moved)] = codes.copy()
+            for column, code in moved:
+                changed[column] = code
         return changed
 
     def _on_market(self, node: Belongs, session: int) -> tuple[BoolArray, BoolArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +13,14 @@ from ralph.errors import BadExpression, BadParameter
 from ralph.market.flags import ANOMALY
 from ralph.market.panel import Panel
 from ralph.market.view import View
-from ralph.screens.across import Scope
+from ralph.screens.across import Scope, listed
 from ralph.screens.answer import COLUMNS_MAX, SPARKLINE_BARS, Answer, FunnelStep, Match, Reason, Request
 from ralph.screens.cursor import read_cursor
 from ralph.screens.excluding import Exclusion
 from ralph.screens.lookback import bars_seen
 from ralph.screens.matching import truths
 from ralph.screens.nearness import near_misses
-from ralph.screens.operations import BoolArray, IndexArray, Truth
+from ralph.screens.operations import BoolArray, FloatArray, IndexArray, Truth
 from ralph.screens.ordering import Found, Order, next_cursor, ordered, page_of, read_order, screen_number
 from ralph.screens.parser import parse, parse_number
 from ralph.screens.reasons import Wording
@@ -66,7 +67,7 @@ def run(panel: Panel, request: Request, context: Context | None = None) -> Answe
     screen = screen_number(expression, asked.order)
     cursor = None if request.cursor is None else read_cursor(request.cursor, screen, request.as_of)
     view = panel.as_of(request.as_of if cursor is None else cursor.as_of)
-    scope = Scope(view, lambda seen: members(seen, request.universe), context)
+    scope = Scope(view, listed if request.universe is None else partial(members, universe=request.universe), context)
     universe = scope.universe(view)
     columns = np.flatnonzero(universe & view.traded)
     parts = tuple(resolved(part, context) for part in asked.parts)
@@ -152,36 +153,49 @@ def _matches(
 ) -> list[Match]:
     if not page:
         return []
-    worded = [Wording(atom) for atom in atoms(whole)]
     columns = found.columns[page.start : page.stop]
-    seen = bars_seen(whole)
-    flagged = np.bitwise_or.reduce(view.flags()[-seen:, columns], axis=0).tolist()
-    closes = view.field("close")[-SPARKLINE_BARS:, columns] if "sparkline" in request.extras else None
+    measured = found.measured
+    shown = [slice(None), slice(page.start, page.stop)]
+    values = [dict(zip(names, row, strict=True)) for row in _known(measured.values[: len(names)][*shown])]
+    reasons = _reasons(whole, measured.left[*shown], measured.right[*shown], measured.points_each[*shown])
+    seen = min(bars_seen(whole), view.height)
+    flagged = np.bitwise_or.reduce(view.newest_flags(seen)[:, columns], axis=0) & int(ANOMALY)
+    closes = view.field("close")[-SPARKLINE_BARS:, columns].T.tolist() if "sparkline" in request.extras else None
     matches = []
-    for index, place in enumerate(page):
-        listing = view.panel.listings[columns[index]]
-        row = found.measured.values[: len(names), place].tolist()
-        line = None if closes is None else closes[:, index].tolist()
+    for index, column in enumerate(columns.tolist()):
+        listing = view.panel.listings[column]
         matches.append(
             Match(
                 symbol=listing.symbol,
                 name=listing.name,
-                score=float(found.measured.points[place]),
-                anomaly=bool(flagged[index] & ANOMALY),
-                values={name: None if math.isnan(value) else value for name, value in zip(names, row, strict=True)},
-                reasons=_reasons(worded, found.measured, place),
-                sparkline=None if line is None else [close for close in line if not math.isnan(close)],
+                score=float(measured.points[page.start + index]),
+                anomaly=bool(flagged[index]),
+                values=values[index],
+                reasons=reasons[index],
+                sparkline=None if closes is None else [close for close in closes[index] if not math.isnan(close)],
             )
         )
     return matches
 
 
-def _reasons(worded: list[Wording], measured: Measured, place: int) -> list[Reason]:
-    """One for each comparison that holds."""
+def _known(values: FloatArray) -> list[list[float | None]]:
+    """The columns of values [names, matches] as lists, None where one is missing."""
+    rows: list[list[float | None]] = values.T.tolist()
+    if not np.isnan(values).any():
+        return rows
+    return [[None if value != value else value for value in row] for row in rows]
+
+
+def _reasons(whole: Condition, *told: FloatArray) -> list[list[Reason]]:
+    """Of each match, one for each comparison that holds; told [atoms, matches]: both sides, and points."""
+    worded = [Wording(atom) for atom in atoms(whole)]
     return [
-        wording.reason(float(measured.left[row, place]), float(measured.right[row, place]))
-        for row, wording in enumerate(worded)
-        if not math.isnan(measured.points_each[row, place])
+        [
+            wording.reason(left, right)
+            for wording, left, right, points in zip(worded, *match, strict=True)
+            if not math.isnan(points)
+        ]
+        for match in zip(*(one.T.tolist() for one in told), strict=True)
     ]
 
 

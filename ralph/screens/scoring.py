@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ralph import kernels
 from ralph.screens.across import Scope
 from ralph.screens.blocks import blocks
 from ralph.screens.evaluation import Evaluation
@@ -109,29 +110,10 @@ def _points(atom: Atom, difference: FloatArray, width: int) -> FloatArray:
     margin = np.abs(difference[-1])
     if isinstance(atom, Crossing) and difference.shape[0] > 1:
         margin = np.abs(difference[-1] - difference[-2])
-    scale = _median(np.abs(difference[-SCALE_BARS:]))
+    scale = np.empty(width)
+    kernels.gaps.usual(np.ascontiguousarray(difference[-SCALE_BARS:]), scale)
     points = np.where(scale > 0, 100 * margin / (margin + scale), 0.0)
     return np.where(np.isnan(points), 100.0, points)
-
-
-def _median(values: FloatArray) -> FloatArray:
-    """Medians [symbols] of the columns, missing values left out; 0 where there is none."""
-    rows = np.ascontiguousarray(values.T)
-    bars = rows.shape[1]
-    count = bars - np.isnan(rows).sum(axis=1)
-    middle = np.zeros(rows.shape[0])
-    whole = count == bars
-    high = bars // 2
-    parted = np.partition(rows if whole.all() else rows[whole], high, axis=1)
-    upper = parted[:, high]
-    # Of an even count the one below the upper middle is the greatest of those before it: no second selection.
-    lower = upper if bars % 2 else parted[:, :high].max(axis=1)
-    middle[whole] = (lower + upper) / 2
-    some = np.flatnonzero(~whole & (count > 0))
-    parted = np.sort(rows[some], axis=1)  # NaN last
-    line = np.arange(some.size)
-    middle[some] = (parted[line, (count[some] - 1) // 2] + parted[line, count[some] // 2]) / 2
-    return middle
 
 
 def _weigh(node: Condition, known: dict[Atom, tuple[FloatArray, int]]) -> tuple[FloatArray, NDArray[np.int64]]:

@@ -65,7 +65,9 @@ _FOREIGN = {
     "“": '"',
     "”": '"',
 }
-"""Signs of other languages and keyboards, and ours for the same."""
+"""Signs of other languages and keyboards, and ours for the same; longer ones first."""
+
+_FOREIGN_SIGN = re.compile("|".join(re.escape(sign) for sign in _FOREIGN))
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -111,9 +113,9 @@ def _token(text: str, at: int) -> Token:
         return Token("name", synonyms().get(word, word), at, name.end())
     if text[at] in "\"'":
         return _string(text, at)
-    for sign, ours in _FOREIGN.items():
-        if text.startswith(sign, at) and text[at : at + 2] != "!=":
-            raise BadExpression(f"{sign} is written {ours} here", position=at, length=len(sign), suggestion=ours)
+    if (foreign := _FOREIGN_SIGN.match(text, at)) and text[at : at + 2] != "!=":
+        sign, ours = foreign.group(), _FOREIGN[foreign.group()]
+        raise BadExpression(f"{sign} is written {ours} here", position=at, length=len(sign), suggestion=ours)
     if operator := _OPERATOR.match(text, at):
         return Token("operator", operator.group(), at, operator.end())
     if text[at] == "%":

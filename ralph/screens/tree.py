@@ -30,7 +30,15 @@ class Span(msgspec.Struct, frozen=True, array_like=True, eq=False):
         return 0
 
 
-class _Node(msgspec.Struct, frozen=True, kw_only=True, tag_field="node", tag=str.lower, forbid_unknown_fields=True):
+class _Node(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="node",
+    tag=str.lower,
+    forbid_unknown_fields=True,
+    cache_hash=True,
+):
     span: Span = Span()
 
     def __str__(self) -> str:
