@@ -284,7 +284,7 @@ class Evaluation:
             found = self._outputs[whole] = self._computed(whole, self._rows[whole])
             for rows in found.values():
                 kernels.gaps.keep_finite(rows)
-            if self._columns is None and isinstance(self._view, View):
+            if self._columns is None and isinstance(self._view, View) and not isinstance(self._view, RunningDay):
                 self._view.readings.keep(whole, found)
         return found
 
@@ -293,7 +293,8 @@ class Evaluation:
         if isinstance(self._view, FrameBars) and follows(self._view, whole):
             return self._view.reading(whole, tail)
         if isinstance(self._view, RunningDay) and self._view.knows(whole, tail):
-            return {name: self._taken(rows) for name, rows in self._view.reading(whole, tail).items()}
+            kept = self._view.reading(whole, tail)  # the day goes on writing into what it keeps
+            return {name: np.array(self._taken(rows), order="C") for name, rows in kept.items()}
         rows = self._input_rows(whole, tail)
         inputs = {name: self.number(node, rows) for name, node in _inputs(whole).items()}
         first = np.clip(self._first - (self._height - rows), 0, rows).astype(np.int32)
