@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # LLVM is imported by who compiles
     from ralph.kernels.straight import Function, Listing, Part
 
 KEPT_MAX = 64
-WAITING_MAX = 16  # programs to be compiled; further ones are asked for again when they are used again
+WAITING_MAX = 64  # programs to be compiled; further ones are asked for again when they are used again
 USES_MIN = 3  # before a program is compiled,
 WORTH = 2_000_000  # and on so many bars of columns together, an operation each
 OPERATIONS_MAX = 300  # what is longer takes too long to compile,
