@@ -87,8 +87,10 @@ async def _crowd(server: Live) -> None:
 
     async def one(rng: random.Random) -> None:
         while True:
-            with contextlib.suppress(ConnectionClosed):
+            with contextlib.suppress(ConnectionClosed), contextlib.ExitStack() as stack:
                 async with server.client(ping_interval=None) as client:
+                    # Who is stopped while it waits for a goodbye behind much that it has not read hangs up.
+                    stack.callback(client.socket.transport.abort)
                     await client.ask(op="subscribe", topics=["board", "signals"])
                     for _ in range(rng.randrange(5, 100)):
                         await client.read()
