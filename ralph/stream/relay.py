@@ -35,7 +35,7 @@ UNSENT_MAX = (
 )
 BLOCK_MS = 1_000
 ANSWER_S = 3.0
-RETRY_S = 0.5
+RETRY_S = 1.0  # a Redis that is away is not asked more often
 _PREFIX = "ralph:live:"
 LOG, NEWEST, ANNOUNCED, STATE = (_PREFIX + name for name in ("log", "newest", "announced", "state"))
 _AWAY = (RedisError, OSError, TimeoutError)
