@@ -109,7 +109,7 @@ def test_a_backfill_as_a_job_is_made_once(server: Server) -> None:
         days = sorted({row.split(",")[1] for row in bars_file().splitlines()[1:]})
         body = {"from": days[-12], "to": days[-1], "rebuild": True}
         asked = client.post("/api/v1/signals/backfill", json=body)
-        assert (asked.status_code, asked.json()["kind"]) == (202, "signals_backfill")
+        assert (asked.status_code, asked.json()["kind"]) == (202, "signals")
         where = asked.headers["Location"]
         for _ in range(600):
             job = client.get(where).json()
